@@ -1,0 +1,45 @@
+// Applies what is pending, checks what is there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/base/status.h"
+#include "server/migrate/ddl.h"
+#include "server/repository/migrator.h"
+#include "server/schema/schema.h"
+
+namespace storegate::migrate {
+
+struct Migration {
+  int number = 0;
+  std::string name;  // "0001_create_tables"
+  std::string sql;
+};
+
+// Files as "0001_name.up.sql" → migrations in order. INVALID_ARGUMENT naming the
+// file: a name that is not so, a number twice.
+Result<std::vector<Migration>> ParseMigrations(
+    const std::vector<std::pair<std::string, std::string>>& name_and_text);
+
+// Of the statements alone: comments and white space do not count. Hex.
+std::string Checksum(std::string_view sql);
+
+// Under the lock: applies those that the history does not have. `applied` gets
+// their names. FAILED_PRECONDITION, reason MIGRATION_CHANGED, when one that was
+// applied has another checksum now; reason DATABASE_AHEAD when the history has a
+// number that is not among them.
+Status Up(repository::Migrator& migrator, const std::vector<Migration>& migrations,
+          std::vector<std::string>* applied);
+
+// Makes the tables of `entities` that are missing, under the lock.
+Status CreateTables(repository::Migrator& migrator, const Dialect& dialect,
+                    const std::vector<const schema::Entity*>& entities,
+                    std::vector<std::string>* created);
+
+// FAILED_PRECONDITION, reason TABLE_MISMATCH, naming every table and column that
+// the schema needs and the database lacks, and what to do.
+Status CheckTables(repository::Migrator& migrator,
+                   const std::vector<const schema::Entity*>& entities);
+
+}  // namespace storegate::migrate

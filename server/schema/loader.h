@@ -1,0 +1,42 @@
+// Reads protos into a Schema. Everything wrong is reported at once, each with
+// file, line and what to do.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/schema/schema.h"
+
+namespace storegate::schema {
+
+// One mistake in the protos. Lines and columns count from 1; 0 where unknown
+// (a descriptor set without source info).
+struct Diagnostic {
+  std::string file;
+  int line = 0;
+  int column = 0;
+  std::string message;  // what is wrong and what to do
+
+  // "shop.proto:12:3: message"
+  std::string ToString() const;
+};
+
+struct LoadResult {
+  std::unique_ptr<const Schema> schema;  // null when there are diagnostics
+  std::vector<Diagnostic> diagnostics;   // in order of file and line
+};
+
+// All .proto files under `directory`, which is also the root of their imports.
+// storegate/v1/*, google/protobuf/* and google/rpc/{status,error_details}.proto
+// resolve by themselves.
+LoadResult LoadDirectory(const std::string& directory);
+
+// A serialized google.protobuf.FileDescriptorSet with its imports.
+LoadResult LoadDescriptorSet(const std::string& path);
+
+// The schema whose files are compiled into the binary under `package` (and its
+// subpackages), source info included.
+LoadResult LoadEmbedded(const std::vector<std::pair<std::string, std::string>>& name_and_text);
+
+}  // namespace storegate::schema

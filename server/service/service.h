@@ -1,0 +1,69 @@
+// Service: what each operation of a store means. Takes the bytes of a request,
+// answers with the bytes of a response or a Status. No gRPC type and no SQL.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "server/base/status.h"
+#include "server/base/time.h"
+#include "server/query/page_token.h"
+#include "server/repository/executor.h"
+#include "server/schema/schema.h"
+
+namespace storegate::service {
+
+struct Options {
+  size_t max_record_bytes = 1 << 20;        // 1 MiB, as stored
+  size_t max_batch = 1000;
+  size_t max_page_size = 1000;
+  size_t max_page_bytes = 3584 * 1024;      // 3.5 MiB; a page ends before it
+  size_t max_nesting = 64;                  // messages within messages, Structs too
+  // Requests larger than this are parsed and checked off the edge's threads.
+  size_t large_request_bytes = 64 * 1024;
+  int compute_threads = 1;
+  size_t compute_queue_max = 256;
+  int password_threads = 1;
+  size_t password_queue_max = 128;
+  // Memory and passes of argon2id; tests lower them.
+  size_t password_memory_bytes = 19 * 1024 * 1024;
+  unsigned password_passes = 2;
+};
+
+// One call. `done` is called exactly once, from any thread, also after the
+// deadline; `response` is the response message's bytes, empty when not OK.
+struct Call {
+  const schema::Method* method = nullptr;
+  std::string request;
+  Deadline deadline;
+  // Create and BatchCreate keep create_time, update_time and delete_time of the
+  // records where they are given. For `storegate seed`, never for remote callers.
+  bool keep_times = false;
+  std::function<void(const Status&, std::string response)> done;
+};
+
+class Service {
+ public:
+  // Where each entity lives. Executors outlive the service.
+  using Routes = std::map<const schema::Entity*, repository::Executor*>;
+
+  // `schema` outlives the service. REQUIRES: a route for every entity that a
+  // store serves or a field refers to.
+  Service(const schema::Schema& schema, Routes routes, query::TokenSealer sealer, Options options);
+  // Waits for its own threads; stop the executors first.
+  ~Service();
+
+  // Never blocks. Any thread. Statuses: those of design's contracts, each with a
+  // reason; INVALID_ARGUMENT lists every violation, in order of the fields, with
+  // paths from the request ("product.name", "requests[3].product.price_cents").
+  void Handle(Call call);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace storegate::service
