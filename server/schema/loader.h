@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/schema/schema.h"
@@ -18,7 +19,7 @@ struct Diagnostic {
   int column = 0;
   std::string message;  // what is wrong and what to do
 
-  // "shop.proto:12:3: message"
+  // "library.proto:12:3: message"
   std::string ToString() const;
 };
 

@@ -50,6 +50,14 @@ enum class Presence {
 
 struct MessageType;
 
+// Where something is written. Lines and columns count from 1; 0 where unknown (a
+// descriptor set without source info).
+struct Location {
+  std::string file;
+  int line = 0;
+  int column = 0;
+};
+
 // Names and numbers of an enum. Aliases: every name is known, the first declared
 // of a number is the one that is stored and shown.
 struct EnumType {
@@ -62,8 +70,12 @@ struct EnumType {
   std::optional<int> NumberOf(std::string_view name) const;
 };
 
-// How a field's value is encoded, as wire bytes and as JSON. Shared by the
-// fields of entities and of the messages inside them.
+enum class Format { kNone, kUuid, kEmail, kUri };
+
+// How a field's value is encoded, as wire bytes and as JSON, and what it must
+// be. Shared by the fields of entities and of the messages inside them. Lengths,
+// pattern, format and bounds are those of each value: of a list's elements, of a
+// map's values.
 struct Shape {
   std::string name;
   int number = 0;
@@ -79,6 +91,17 @@ struct Shape {
   const EnumType* enum_type = nullptr;    // when kEnum
   const MessageType* message = nullptr;   // when kMessage
   std::string oneof;                      // name of the oneof it is a member of
+  Location location;
+
+  bool required = false;
+  int min_len = 0;
+  int max_len = 0;  // 0: no bound of its own
+  int min_items = 0;
+  int max_items = 0;
+  Format format = Format::kNone;
+  std::string pattern_text;
+  std::shared_ptr<const re2::RE2> pattern;
+  std::optional<double> gte, lte, gt, lt;
 };
 
 // A message inside an entity.
@@ -101,13 +124,12 @@ enum class Role {
   kCount,  // not stored
 };
 
-enum class Format { kNone, kUuid, kEmail, kUri };
 enum class Unique { kNo, kAll, kLive };
 
 struct Entity;
 struct Field;
 
-// "Category.slug" on a field, resolved.
+// "Author.name" on a field, resolved.
 struct Reference {
   const Entity* entity = nullptr;
   const Field* field = nullptr;
@@ -119,7 +141,6 @@ struct Field : Shape {
   std::string column;
   Role role = Role::kData;
 
-  bool required = false;
   bool immutable = false;
   bool input_only = false;
   bool output_only = false;
@@ -129,14 +150,6 @@ struct Field : Shape {
   // Deleted rows aside or not; set also by a one-field unique index.
   Unique unique = Unique::kNo;
 
-  int min_len = 0;
-  int max_len = 0;  // 0: no bound of its own
-  int min_items = 0;
-  int max_items = 0;
-  Format format = Format::kNone;
-  std::string pattern_text;
-  std::shared_ptr<const re2::RE2> pattern;
-  std::optional<double> gte, lte, gt, lt;
   std::optional<std::string> default_text;  // checked against the type at start
 
   std::optional<Reference> references;
@@ -154,7 +167,7 @@ struct Field : Shape {
   bool stored() const { return role != Role::kEmbed && role != Role::kCount; }
   // A value of its own column that a row can lack.
   bool nullable() const { return presence == Presence::kOptional; }
-  // One value that orders: not repeated, not a map, not a message or Struct.
+  // One value that sorts: not repeated, not a map, not a message or Struct.
   bool sortable() const;
   // Kept as JSON text (SQL) or as a nested value (MongoDB).
   bool nested() const;
@@ -174,6 +187,7 @@ struct Index {
   // Text of the predicate; compiled by who needs it (query/predicate.h). It was
   // parsed at start, so it is known to be good.
   std::string where;
+  Location location;
 };
 
 // A set of fields whose values name at most one row: the id, or the fields of a
@@ -185,10 +199,10 @@ struct Key {
 };
 
 struct Entity {
-  std::string name;       // "Product"
-  std::string full_name;  // "shop.v1.Product"
-  std::string plural;     // "Products"
-  std::string collection; // "products"
+  std::string name;       // "Book"
+  std::string full_name;  // "library.v1.Book"
+  std::string plural;     // "Books"
+  std::string collection; // "books"
   const google::protobuf::Descriptor* descriptor = nullptr;
   // The empty message to make others from. Owned by the Schema's factory.
   const google::protobuf::Message* prototype = nullptr;
@@ -209,6 +223,7 @@ struct Entity {
 
   std::string default_order_by;
   int default_page_size = 50;
+  Location location;
 
   bool soft_delete() const { return delete_time != nullptr; }
   const Field* Find(std::string_view name) const;
@@ -232,15 +247,16 @@ struct Store;
 // A field of a List request that filters: its predicate applies when it is set.
 struct RequestPredicate {
   const google::protobuf::FieldDescriptor* field;
-  std::string where;  // "price_cents >= $"; checked at start
+  std::string where;  // "age >= $"; checked at start
+  Location location;
 };
 
 // One rpc. The FieldDescriptors are of the request or response message and null
 // where it does not have such a field.
 struct Method {
   std::string name;
-  std::string full_name;  // "shop.v1.ProductStore.GetProduct"
-  std::string path;       // "/shop.v1.ProductStore/GetProduct"
+  std::string full_name;  // "library.v1.BookStore.GetBook"
+  std::string path;       // "/library.v1.BookStore/GetBook"
   Operation operation = Operation::kGet;
   const Store* store = nullptr;
   const Entity* entity = nullptr;
@@ -248,6 +264,7 @@ struct Method {
   const google::protobuf::Message* request = nullptr;   // prototypes
   const google::protobuf::Message* response = nullptr;
   std::string when;
+  Location location;
 
   // Request. `record` is the entity in Create and Update; `requests` the list of
   // Create requests in BatchCreate, and `item` the method that it is a batch of.
@@ -294,8 +311,8 @@ struct Method {
 };
 
 struct Store {
-  std::string name;       // "ProductStore"
-  std::string full_name;  // "shop.v1.ProductStore"
+  std::string name;       // "BookStore"
+  std::string full_name;  // "library.v1.BookStore"
   const google::protobuf::ServiceDescriptor* descriptor = nullptr;
   const Entity* entity = nullptr;
   std::deque<Method> methods;
