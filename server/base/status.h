@@ -49,7 +49,7 @@ enum class Code : int {
 // "INVALID_ARGUMENT" and so on.
 std::string_view CodeName(Code code);
 
-// One thing wrong with a request: where ("product.sizes[2]"), and the rule
+// One thing wrong with a request: where ("book.tags[2]"), and the rule
 // together with what was given.
 struct Violation {
   std::string field;
@@ -77,8 +77,8 @@ class [[nodiscard]] Status {
   Status& With(std::string key, std::string value);
   Status& WithViolation(std::string field, std::string description);
   Status& WithRetryDelay(std::chrono::milliseconds delay);
-  // The same error, its violations moved under a path: "product" makes "name"
-  // into "product.name", and "" into "product".
+  // The same error, its violations moved under a path: "book" makes "title"
+  // into "book.title", and "" into "book".
   Status Under(std::string_view path) const;
 
   // "NOT_FOUND RECORD_NOT_FOUND: message", for logs and tests.
