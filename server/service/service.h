@@ -33,6 +33,19 @@ struct Options {
   unsigned password_passes = 2;
 };
 
+// While one of these lives on a thread, what that thread hands to a Service is
+// gathered and reaches the executors once, at its end. For who drains a queue of
+// calls: one a batch. Not across threads.
+class Batch {
+ public:
+  Batch() = default;
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+ private:
+  repository::Executor::Gather gather_;
+};
+
 // One call. `done` is called exactly once, from any thread, also after the
 // deadline; `response` is the response message's bytes, empty when not OK.
 struct Call {
