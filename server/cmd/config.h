@@ -1,11 +1,24 @@
 // Configuration: YAML file (--config), environment, flags; flags win over the
 // environment, the environment over the file. A key or value that is wrong is
-// an error that names it and where it came from.
+// an error that names the key, where it came from, and what is allowed.
+//
+// config_keys.h has the one table of keys; file, environment, flags and --help
+// follow from it:
+//   limits.max_batch     limits: {max_batch: 500}     in the file
+//                        STOREGATE_LIMITS_MAX_BATCH   in the environment
+//                        --limits-max-batch           as a flag
+// Two maps stand beside the table:
+//   databases   databases: {main: "sqlite:a.db"}; STOREGATE_DATABASES_MAIN, also
+//               DATABASE_URL (main) and MONGODB_URI (mongo); --database main=URL
+//   routes      routes: {library.v1.NoteStore: notes};
+//               STOREGATE_ROUTES=library.v1.NoteStore=notes,…; --route STORE=NAME
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/base/status.h"
 #include "server/rpc/server.h"
@@ -14,16 +27,17 @@
 namespace storegate::cmd {
 
 struct Config {
-  // name → URL: "sqlite:storegate.db", "postgresql://…", "mongodb://…". The
-  // default database is `main`; with nothing configured it is one SQLite file.
+  // name → URL: "sqlite:storegate.db". The default database is `main`; with
+  // nothing configured it is one SQLite file. Relative paths are relative to the
+  // working directory.
   std::map<std::string, std::string> databases;
   // Full name of a store → name of a database. Others live in `main`.
   std::map<std::string, std::string> routes;
 
-  std::string proto_dir;        // --proto
-  std::string descriptor_set;   // --descriptor-set
-  bool create_tables = false;   // --create-tables
-  bool insecure = false;        // plaintext on other addresses than loopback
+  std::string proto_dir;       // --proto
+  std::string descriptor_set;  // --descriptor-set
+  bool create_tables = false;  // --create-tables
+  bool insecure = false;       // plaintext on other addresses than loopback
   std::string log_level = "info";
   std::string page_token_secret;  // empty: made once, kept in the default database
   std::chrono::milliseconds slow_query{1000};
@@ -33,14 +47,26 @@ struct Config {
 
   rpc::Options rpc;
   service::Options service;
+
+  // "HOST:PORT", an IPv6 address in brackets.
+  std::string Listen() const;
 };
 
-// What the command line says: key ("listen", "slow_query_ms") → text.
-using Flags = std::map<std::string, std::string>;
+// What the command line says: the key as in the file ("listen",
+// "limits.max_batch", "databases.main", "routes.library.v1.NoteStore") → text.
+using Flags = std::vector<std::pair<std::string, std::string>>;
 
-// `environment` looks a variable up; null when it is not set.
-// INVALID_ARGUMENT, reason INVALID_CONFIG.
+// All variables of the environment; only those of storegate are looked at.
+using Environment = std::map<std::string, std::string>;
+Environment ProcessEnvironment();
+
+// `yaml_path` empty: no file. INVALID_ARGUMENT, reason INVALID_CONFIG, with one
+// violation for each mistake, the key as its field; NOT_FOUND, reason
+// CONFIG_NOT_FOUND, when the file cannot be read.
 Result<Config> LoadConfig(const std::string& yaml_path, const Flags& flags,
-                          const std::function<const char*(const char*)>& environment);
+                          const Environment& environment);
+
+// A database's URL fit for logs and errors: without user, password and query.
+std::string RedactUrl(std::string_view url);
 
 }  // namespace storegate::cmd
