@@ -1,5 +1,6 @@
 #include "server/cmd/config_file.h"
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -67,14 +68,13 @@ class Reader {
 Status ReadConfigFile(const std::string& path, std::vector<Setting>* settings,
                       std::vector<Violation>* mistakes) {
   std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  // A directory opens but does not read.
-  if (!file || !(text << file.rdbuf())) {
-    if (!file || file.peek() != std::ifstream::traits_type::eof()) {
-      return Status(Code::kNotFound, "CONFIG_NOT_FOUND",
-                    "the configuration file " + Quoted(path) + " cannot be read");
-    }
+  std::error_code ignored;
+  if (!file || std::filesystem::is_directory(path, ignored)) {
+    return Status(Code::kNotFound, "CONFIG_NOT_FOUND",
+                  "the configuration file " + Quoted(path) + " cannot be read");
   }
+  std::stringstream text;
+  text << file.rdbuf();
   Reader reader(path, settings, mistakes);
   try {
     std::vector<YAML::Node> documents = YAML::LoadAll(text.str());
