@@ -71,7 +71,7 @@ enum class Change {
 //     REFERENCE_NOT_FOUND, metadata "field". The session checks those whose
 //     target is in `check_references`; the service has checked others.
 //   - kDelete: a living row that refers here: FAILED_PRECONDITION, reason
-//     RECORD_REFERENCED, metadata "referrer" ("Product.category_slug"). For good
+//     RECORD_REFERENCED, metadata "referrer" ("Book.author_id"). For good
 //     (kPurge, hard kDelete): any row that refers here, deleted or not; a row that
 //     refers to itself does not count. The session looks at the fields in
 //     `check_referrers`.

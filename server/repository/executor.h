@@ -68,7 +68,7 @@ struct WriteTask {
 // Anything else that needs a session: lists, counts, several steps in a row.
 struct SessionTask {
   Lane lane = Lane::kScan;
-  std::string what;  // for the slow log: "shop.v1.Product list"
+  std::string what;  // for the slow log: "library.v1.Book list"
   Deadline deadline = Deadline::max();
   // Not OK: the session is null and must not be touched.
   std::function<void(const Status&, Session*)> run;
