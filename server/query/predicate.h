@@ -5,16 +5,30 @@
 //   comparison = path operator value
 //   path       = name { "." name }            into messages, maps, Structs
 //   operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"
-//   value      = "text" | 'text' | number | true | false | ENUM_NAME | "$" [ name ]
+//   value      = "text" | 'text' | number | true | false | ENUM_NAME
+//              | duration | "$" [ name ]
 //
-// Source of the notation: google.aip.dev/160. Trees are two-valued: a comparison
-// with an unset field is false, `!=` is NOT of `=`, kNot is the complement. A
-// backend must compile them so (SQL's NULL must not leak through kNot).
+// Source of the notation: google.aip.dev/160. tokenizer.h has the words: escapes
+// in texts, "2026-01-31T23:59:59Z" for times, 1.5s for durations, base64 for
+// bytes. A name in a path may be a key in quotes (labels."dark red").
+//
+// Trees are two-valued: a comparison with an unset field is false, `!=` is NOT of
+// `=`, kNot is the complement. A backend must compile them so (SQL's NULL must
+// not leak through kNot). A plain field inside a message that is there has its
+// zero value; inside one that is not there it is unset.
+//
+// What has which operator:
+//   bool, enum, bytes     = != and :, which is = for a single value
+//   other single values   all; but durations inside messages only = != and :
+//   list of such          :  an element equals the value
+//   map                   :  there is such a key (a value of the keys' type)
+//   Struct, Value         :  there is such a key, its value not null; paths into
+//                         them compare with texts, numbers, true and false, each
+//                         with values of its own type only
 //
 // All values here are immutable once built: any thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,7 +43,11 @@
 
 namespace storegate::query {
 
+// kNe is not made by Template: `!=` is kNot of kEq. A backend takes it as that.
 enum class Compare { kEq, kNe, kLt, kLe, kGt, kGe };
+
+// A list of a request holds at most so many values where a predicate takes it.
+inline constexpr int kMaxValues = 1000;
 
 // Where a value is: a field of the entity, then into it.
 struct Path {
@@ -53,22 +71,26 @@ struct Predicate {
     kCompare,   // path op value; value is never null
     kIn,        // path equals one of values
     kHas,       // list at path has an element equal to one of values; or the map
-                // at path has one of them as a key
-    kIsSet,     // the value at path is there (not null, not an empty list or map)
+                // at path (presence kMap) has one of them as a key: strings, keys
+                // that are numbers or bools as JSON writes them ("5", "true")
+    kIsSet,     // the value at path is there: not null, also in a Struct, and not
+                // an empty list or map (an empty Struct or message is there)
     kContains,  // folded text of path.field contains value, a folded string.
                 // Nothing in the value is a pattern.
   };
   Kind kind = Kind::kTrue;
-  std::vector<Predicate> children;
+  std::vector<Predicate> children;  // kAnd, kOr: two or more
   Path path;
   Compare op = Compare::kEq;
   Value value;
-  std::vector<Value> values;  // kIn, kHas
+  std::vector<Value> values;  // kIn: two or more; kHas: one or more; may repeat
 
   static Predicate True() { return {}; }
-  static Predicate And(std::vector<Predicate> children);  // flattens; drops kTrue
+  // And, Or: flattened; what changes nothing is dropped, what decides all is all.
+  static Predicate And(std::vector<Predicate> children);
   static Predicate Or(std::vector<Predicate> children);
   static Predicate Not(Predicate child);
+  // Of a single value. Equality with null is kFalse, and so is In of nothing.
   static Predicate Equals(const schema::Field* field, Value value);
   static Predicate In(const schema::Field* field, std::vector<Value> values);
   static Predicate IsSet(const schema::Field* field);
@@ -96,8 +118,9 @@ class Template {
   Result<Predicate> Bind(const google::protobuf::Message* request) const;
 
  private:
-  struct Term;
-  std::vector<std::shared_ptr<const Term>> terms_;
+  struct Node;
+  struct Builder;
+  std::shared_ptr<const Node> root_;  // null: always true
 };
 
 // The value at a request's or record's singular field as a Value of the type
@@ -106,7 +129,7 @@ class Template {
 Result<Value> ReadValue(const google::protobuf::Message& message,
                         const google::protobuf::FieldDescriptor* descriptor);
 
-// For logs and tests, without values: "price_cents >= ? AND sizes : ?".
+// For logs and tests, without values and keys: "age >= ? AND tags : ?".
 std::string Describe(const Predicate& predicate);
 
 }  // namespace storegate::query

@@ -1,0 +1,65 @@
+// What a path of a predicate leads to, which values may be compared with it, and
+// in which form they are kept. Internal to query/.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <google/protobuf/descriptor.h>
+
+#include "server/base/status.h"
+#include "server/query/parser.h"
+#include "server/query/predicate.h"
+
+namespace storegate::query {
+
+struct ResolvedPath {
+  Path path;
+  std::string written;  // "outer.title", for messages
+  // Of the map that the path leads to or through last; null elsewhere.
+  const google::protobuf::FieldDescriptor* map_key = nullptr;
+};
+
+// FilterError: an unknown field; one that is not stored, input only, or the
+// etag; a name below something that has none.
+Result<ResolvedPath> ResolvePath(const std::vector<PathPart>& parts, const schema::Entity& entity);
+
+// What one value on the right of an operator must be.
+struct Operand {
+  enum class Meaning {
+    kValue,      // compared with the value, or with the elements of a list
+    kMapKey,     // the key of a map; kept as its text
+    kStructKey,  // the name of a field of a Struct
+  };
+  Meaning meaning = Meaning::kValue;
+  schema::Type type = schema::Type::kString;
+  const schema::EnumType* enum_type = nullptr;
+  bool lower_case = false;
+  bool ordered = false;  // compared with < <= > >=
+};
+
+// FilterError where what the path leads to does not have the operator.
+Result<Operand> CheckOperator(const ResolvedPath& resolved, const Comparison& comparison);
+
+// The literal as a value of the operand. FilterError where it is none.
+Result<Value> FromLiteral(const Token& literal, const ResolvedPath& resolved,
+                          const Operand& operand);
+
+// Whether a request field can give such a value; else a FilterError at `position`.
+Status CheckRequestField(const google::protobuf::FieldDescriptor* field, size_t position,
+                         const ResolvedPath& resolved, const Operand& operand);
+
+// A value that ReadValue took from a request, in the operand's form. InvalidField
+// naming `field` where it is out of the operand's range.
+Result<Value> FromRequest(Value value, const std::string& field, const Operand& operand);
+
+// The type of a singular field's value, or of a list's elements: wrappers are
+// what they wrap. Empty for what no Value holds: uint64, messages, Structs, maps.
+std::optional<schema::Type> ScalarType(const google::protobuf::FieldDescriptor* descriptor);
+
+// Whether the message type is google.protobuf.<name>.
+bool IsWellKnown(const google::protobuf::Descriptor* type, std::string_view name);
+
+}  // namespace storegate::query
