@@ -50,10 +50,14 @@ bool IsServiceLink(std::string_view name) {
          name.starts_with("SERVICE_PORT");
 }
 
-// The variables of the tests, and the file's own name.
+// The file's own name, and the variables that the project's tests and scripts
+// share with the servers they start.
 bool IsOther(std::string_view name) {
-  return name == "STOREGATE_LONG" || name == "STOREGATE_CONFIG" ||
-         name.starts_with("STOREGATE_TEST_");
+  for (std::string_view other : {"STOREGATE_CONFIG", "STOREGATE_LONG", "STOREGATE_SEED",
+                                 "STOREGATE_BUILD", "STOREGATE_TOOLS", "STOREGATE_NODE"}) {
+    if (name == other) return true;
+  }
+  return false;
 }
 
 std::string Lower(std::string_view text) {

@@ -1,0 +1,32 @@
+// The flags that subcommands share, made from the table of configuration keys.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/App.hpp>
+
+#include "server/cmd/config.h"
+
+namespace storegate::cmd {
+
+// Adds the flags of all keys, --database, --route and --config to a subcommand,
+// and answers what was given once it is parsed.
+class ConfigFlags {
+ public:
+  // Where only the schema matters, only the flags that choose it are there.
+  enum class Which { kAll, kSchema };
+  void AddTo(CLI::App* app, Which which);
+
+  // REQUIRES: parsed. The file of --config, else of STOREGATE_CONFIG.
+  Result<Config> Load(const Environment& environment) const;
+
+ private:
+  std::vector<std::pair<std::string, CLI::Option*>> options_;  // by key
+  std::string config_path_;
+  std::vector<std::string> databases_;
+  std::vector<std::string> routes_;
+};
+
+}  // namespace storegate::cmd

@@ -1,0 +1,229 @@
+#include "server/cmd/databases.h"
+
+#include "server/adapters/sqlite/backend.h"
+#include "server/base/log.h"
+#include "server/base/text.h"
+#include "server/base/time.h"
+#include "server/cmd/embedded.h"
+#include "server/migrate/runner.h"
+#include "server/query/page_token.h"
+
+namespace storegate::cmd {
+namespace {
+
+constexpr int64_t kProbeBoundMs = 5000;
+constexpr std::string_view kTokenKey = "page_token_key";
+
+using Files = std::vector<std::pair<std::string, std::string>>;
+
+// What this build can serve: one line a backend.
+struct Scheme {
+  std::string_view name;
+  // `url` is the whole of it; errors never repeat it.
+  Result<std::unique_ptr<repository::Backend>> (*open)(const std::string& url);
+  const migrate::Dialect& (*dialect)();
+  Files (*migrations)();
+  int write_threads;  // 1 where the database has one writer
+};
+
+Result<std::unique_ptr<repository::Backend>> OpenSqlite(const std::string& url) {
+  sqlite::Options options;
+  options.path = url.substr(url.find(':') + 1);
+  if (options.path.starts_with("//") && !options.path.starts_with("///")) {
+    return Status(Code::kInvalidArgument, "INVALID_CONFIG",
+                  "a sqlite URL has no host; write sqlite:PATH, where PATH may be relative");
+  }
+  return sqlite::Open(options);
+}
+
+constexpr Scheme kSchemes[] = {
+    {"sqlite", OpenSqlite, sqlite::SqliteDialect, ShopMigrationsSqlite, 1},
+};
+
+std::string SchemeNames() {
+  std::string names;
+  for (const Scheme& scheme : kSchemes) {
+    names += (names.empty() ? "" : ", ") + std::string(scheme.name);
+  }
+  return names;
+}
+
+const Scheme* FindScheme(std::string_view name) {
+  for (const Scheme& scheme : kSchemes) {
+    if (scheme.name == name) return &scheme;
+  }
+  return nullptr;
+}
+
+// The same error, its message led by the database that it is about.
+Status About(const Database& database, const Status& status) {
+  Status about(status.code(), status.reason(),
+               "database " + database.name + " (" + database.url + "): " + status.message());
+  for (const Violation& violation : status.violations()) {
+    about.WithViolation(violation.field, violation.description);
+  }
+  return about;
+}
+
+// An id of the right form that no record is likely to have.
+Value ProbeId(const schema::Entity& entity) {
+  if (entity.id->type == schema::Type::kInt64) return int64_t{0};
+  return std::string("00000000-0000-0000-0000-000000000000");
+}
+
+}  // namespace
+
+void Database::Probe() {
+  if (entities.empty() || question_->open.exchange(true)) return;
+  question_->asked_millis = NowMillis();
+  repository::PointRead read;
+  read.entity = entities.front();
+  read.key = &entities.front()->keys.front();
+  read.values = {ProbeId(*entities.front())};
+  read.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kProbeBoundMs);
+  read.done = [question = question_](const Status&, repository::Found, std::string_view) {
+    question->open = false;
+  };
+  executor->Submit(std::move(read));
+}
+
+bool Database::Healthy() const {
+  bool owes = question_->open && NowMillis() - question_->asked_millis > kProbeBoundMs;
+  return !owes && executor->healthy();
+}
+
+Result<std::unique_ptr<Databases>> Databases::Open(const Config& config,
+                                                   const schema::Schema& schema, Tables tables) {
+  Result<Placement> placement = PlaceEntities(config, schema);
+  if (!placement.ok()) return placement.status();
+  auto databases = std::make_unique<Databases>();
+  databases->placement_ = *std::move(placement);
+
+  for (const auto& [name, url] : config.databases) {
+    Status opened = databases->OpenOne(config, name);
+    if (!opened.ok()) return opened;
+  }
+  for (const std::unique_ptr<Database>& database : databases->databases_) {
+    for (const schema::Entity& entity : schema.entities) {
+      if (databases->placement_.database_of.at(&entity) == database->name) {
+        database->entities.push_back(&entity);
+      }
+    }
+    for (const schema::Store& store : schema.stores) {
+      if (databases->placement_.database_of.at(store.entity) == database->name) {
+        database->stores.push_back(&store);
+      }
+    }
+    Status ready = databases->Prepare(database.get(), schema, tables);
+    if (ready.ok()) ready = database->executor->Start();
+    if (!ready.ok()) return About(*database, ready);
+  }
+  return databases;
+}
+
+Databases::~Databases() { Stop(); }
+
+Status Databases::OpenOne(const Config& config, const std::string& name) {
+  const std::string& url = config.databases.at(name);
+  auto database = std::make_unique<Database>();
+  database->name = name;
+  database->url = RedactUrl(url);
+  const Scheme* scheme = FindScheme(url.substr(0, url.find(':')));
+  if (scheme == nullptr) {
+    Status status(Code::kInvalidArgument, "INVALID_CONFIG",
+                  "the configuration names a database that this build cannot serve");
+    return status.WithViolation("databases." + name,
+                                database->url + ": this build serves " + SchemeNames() + " only");
+  }
+
+  bool used = name == placement_.default_database;
+  for (const auto& [entity, home] : placement_.database_of) used = used || home == name;
+  if (!used) {
+    Log(Level::kWarn, "a database that no store is routed to is not opened", {{"database", name}});
+    return Status();
+  }
+
+  Result<std::unique_ptr<repository::Backend>> backend = scheme->open(url);
+  if (!backend.ok()) return About(*database, backend.status());
+  database->backend = *std::move(backend);
+  repository::ExecutorOptions options;
+  options.point_threads = config.point_threads;
+  options.scan_threads = config.scan_threads;
+  options.write_threads = scheme->write_threads;
+  options.queue_max = config.queue_max;
+  options.slow_query = config.slow_query;
+  database->executor =
+      std::make_unique<repository::Executor>(database->backend.get(), options);
+  databases_.push_back(std::move(database));
+  return Status();
+}
+
+Status Databases::Prepare(Database* database, const schema::Schema& schema, Tables tables) {
+  const Scheme* scheme = FindScheme(database->backend->kind());
+  repository::Migrator* migrator = database->backend->migrator();
+  // The numbered migrations make all tables of the schema, with foreign keys
+  // between them. Where its entities are spread over databases, each gets the
+  // tables of its own.
+  if (tables == Tables::kMigrations && database->entities.size() != schema.entities.size()) {
+    tables = Tables::kCreate;
+  }
+  std::vector<std::string> made;
+  Status status;
+  if (tables == Tables::kMigrations) {
+    Result<std::vector<migrate::Migration>> migrations =
+        migrate::ParseMigrations(scheme->migrations());
+    if (!migrations.ok()) return migrations.status();
+    status = migrate::Up(*migrator, *migrations, &made);
+  } else if (tables == Tables::kCreate) {
+    status = migrate::CreateTables(*migrator, scheme->dialect(), database->entities, &made);
+  }
+  if (!status.ok()) return status;
+  for (const std::string& name : made) {
+    Log(Level::kInfo, tables == Tables::kMigrations ? "applied a migration" : "made a table",
+        {{"database", database->name}, {"name", name}});
+  }
+  return migrate::CheckTables(*migrator, database->entities);
+}
+
+service::Service::Routes Databases::routes() const {
+  service::Service::Routes routes;
+  for (const std::unique_ptr<Database>& database : databases_) {
+    for (const schema::Entity* entity : database->entities) {
+      routes[entity] = database->executor.get();
+    }
+  }
+  return routes;
+}
+
+Result<std::string> Databases::TokenKey(const Config& config) {
+  if (!config.page_token_secret.empty()) {
+    return query::TokenSealer::DeriveKey(config.page_token_secret);
+  }
+  for (const std::unique_ptr<Database>& database : databases_) {
+    if (database->name != placement_.default_database) continue;
+    Result<std::string> kept =
+        database->backend->KeepSecret(kTokenKey, Base64(query::TokenSealer::NewKey()));
+    if (!kept.ok()) return About(*database, kept.status());
+    std::optional<std::string> key = Base64Decode(*kept);
+    if (!key || key->size() != query::TokenSealer::kKeyBytes) {
+      return About(*database, Status(Code::kFailedPrecondition, "DAMAGED_SECRET",
+                                     "the key of page tokens that it keeps is damaged; set "
+                                     "page_token_secret"));
+    }
+    return *key;
+  }
+  return Status(Code::kInternal, "NO_DEFAULT_DATABASE", "there is no default database");
+}
+
+void Databases::Stop() {
+  for (const std::unique_ptr<Database>& database : databases_) database->executor->Stop();
+}
+
+const migrate::Dialect* FindDialect(std::string_view name) {
+  const Scheme* scheme = FindScheme(name);
+  return scheme == nullptr ? nullptr : &scheme->dialect();
+}
+
+std::string DialectNames() { return SchemeNames(); }
+
+}  // namespace storegate::cmd

@@ -1,0 +1,88 @@
+// The databases that the configuration names: opened, their tables made fit for
+// the schema, an executor each.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/base/status.h"
+#include "server/cmd/config.h"
+#include "server/cmd/placement.h"
+#include "server/migrate/ddl.h"
+#include "server/repository/backend.h"
+#include "server/repository/executor.h"
+#include "server/schema/schema.h"
+#include "server/service/service.h"
+
+namespace storegate::cmd {
+
+// How the tables come about.
+enum class Tables {
+  kMigrations,  // the numbered migrations in the binary, for the schema in the binary
+  kCreate,      // what is missing is made from the schema
+  kCheck,       // all must be there
+};
+
+struct Database {
+  std::string name;
+  std::string url;  // redacted
+  std::unique_ptr<repository::Backend> backend;
+  std::unique_ptr<repository::Executor> executor;
+  std::vector<const schema::Entity*> entities;
+  std::vector<const schema::Store*> stores;
+
+  // Asks the database something small, so that executor->healthy() is about now
+  // also where nobody calls. Never blocks; does nothing while the last question
+  // is open.
+  void Probe();
+  // It answered, and does not owe the answer to a question for `kProbeBound`.
+  bool Healthy() const;
+
+ private:
+  struct Question {
+    std::atomic<bool> open{false};
+    std::atomic<int64_t> asked_millis{0};
+  };
+  // Shared with the answer, which may come late.
+  std::shared_ptr<Question> question_ = std::make_shared<Question>();
+};
+
+// Not thread-safe; Database::Probe and Healthy from one thread.
+class Databases {
+ public:
+  // Opens each database that something lives in, prepares its tables, and starts
+  // its executor. `schema` outlives the result. Errors name the database, and are
+  // for who starts the gateway: INVALID_ARGUMENT, reason INVALID_CONFIG, also for
+  // a URL that this build cannot serve; else what backend and migrations say.
+  static Result<std::unique_ptr<Databases>> Open(const Config& config,
+                                                 const schema::Schema& schema, Tables tables);
+  ~Databases();  // Stops
+
+  // One for each entity of the schema.
+  service::Service::Routes routes() const;
+  const std::vector<std::unique_ptr<Database>>& all() const { return databases_; }
+
+  // The key that seals page tokens: of the configured secret, else kept in the
+  // default database.
+  Result<std::string> TokenKey(const Config& config);
+
+  // Refuses further calls and waits for those that run.
+  void Stop();
+
+ private:
+  Status OpenOne(const Config& config, const std::string& name);
+  Status Prepare(Database* database, const schema::Schema& schema, Tables tables);
+
+  std::vector<std::unique_ptr<Database>> databases_;
+  Placement placement_;
+};
+
+// The dialect of the SQL databases that this build can serve, by name; null for
+// others. Names, for messages: "sqlite".
+const migrate::Dialect* FindDialect(std::string_view name);
+std::string DialectNames();
+
+}  // namespace storegate::cmd

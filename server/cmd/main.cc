@@ -1,0 +1,95 @@
+// storegate: one binary, a subcommand for each thing it does. Exit codes: 0, 1
+// when configuration, schema or database are wrong, 2 for a wrong command line.
+#include <csignal>
+#include <functional>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "server/base/log.h"
+#include "server/cmd/command_line.h"
+#include "server/cmd/gateway.h"
+#include "server/cmd/schema_command.h"
+#include "server/cmd/seed.h"
+#include "server/cmd/serve.h"
+
+namespace storegate::cmd {
+namespace {
+
+constexpr int kUsage = 2;
+
+// Runs `command` with the configuration, or says what is wrong with it.
+int With(const ConfigFlags& flags, const std::function<int(const Config&)>& command) {
+  Result<Config> config = flags.Load(ProcessEnvironment());
+  if (!config.ok()) {
+    PrintStatus(config.status(), std::cerr);
+    return 1;
+  }
+  return command(*config);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("A gateway that serves typed stores, described in .proto files, over gRPC.",
+               "storegate");
+  app.require_subcommand(1);
+
+  ConfigFlags serve_flags;
+  CLI::App* serve = app.add_subcommand("serve", "Serve the stores of a schema");
+  serve_flags.AddTo(serve, ConfigFlags::Which::kAll);
+
+  ConfigFlags seed_flags;
+  std::string seed_path;
+  CLI::App* seed = app.add_subcommand(
+      "seed", "Load records from JSON lines: {\"entity\": NAME, \"record\": {…}}");
+  seed->add_option("FILE", seed_path, "The file; - for stdin")->required();
+  seed_flags.AddTo(seed, ConfigFlags::Which::kAll);
+
+  CLI::App* schema = app.add_subcommand("schema", "Look at a schema without serving it");
+  schema->require_subcommand(1);
+  ConfigFlags check_flags;
+  CLI::App* check = schema->add_subcommand("check", "Report every mistake in a schema");
+  check_flags.AddTo(check, ConfigFlags::Which::kSchema);
+  ConfigFlags ddl_flags;
+  std::string dialect = "sqlite";
+  CLI::App* ddl = schema->add_subcommand("ddl", "Print the statements that make its tables");
+  ddl->add_option("--dialect", dialect, "The database to write for [sqlite]")->type_name("NAME");
+  ddl_flags.AddTo(ddl, ConfigFlags::Which::kSchema);
+
+  CLI::App* version = app.add_subcommand("version", "Print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kUsage;
+  }
+
+  if (version->parsed()) {
+    std::cout << "storegate " << STOREGATE_VERSION << std::endl;
+    return 0;
+  }
+  if (check->parsed()) {
+    return With(check_flags,
+                [](const Config& config) { return CheckSchema(config, std::cout, std::cerr); });
+  }
+  if (ddl->parsed()) {
+    return With(ddl_flags, [&dialect](const Config& config) {
+      return PrintDdl(config, dialect, std::cout, std::cerr);
+    });
+  }
+  if (seed->parsed()) {
+    return With(seed_flags,
+                [&seed_path](const Config& config) { return Seed(config, seed_path); });
+  }
+  HoldSignals();
+  return With(serve_flags, [](const Config& config) { return Serve(config); });
+}
+
+}  // namespace
+}  // namespace storegate::cmd
+
+int main(int argc, char** argv) {
+  storegate::CaptureProtobufLogs();
+  // A client that is gone must be an error of its connection, not the end.
+  std::signal(SIGPIPE, SIG_IGN);
+  return storegate::cmd::Main(argc, argv);
+}

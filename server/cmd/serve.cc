@@ -1,0 +1,133 @@
+#include "server/cmd/serve.h"
+
+#include <csignal>
+#include <ctime>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include <unistd.h>
+
+#include "server/base/log.h"
+#include "server/cmd/gateway.h"
+#include "server/rpc/server.h"
+
+namespace storegate::cmd {
+namespace {
+
+sigset_t EndingSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// The first ending signal within a second; 0 when there was none.
+int WaitForSignal() {
+  sigset_t signals = EndingSignals();
+  timespec second{1, 0};
+  int signal = sigtimedwait(&signals, nullptr, &second);
+  return signal > 0 ? signal : 0;
+}
+
+// From here on an ending signal ends the process at once. A handler rather than
+// the default action, which the first process of a container does not have.
+void EndAtNextSignal() {
+  struct sigaction action {};
+  action.sa_handler = [](int signal) { _exit(128 + signal); };
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  sigset_t signals = EndingSignals();
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+// Keeps each store's health what its database's is. The overall health latches:
+// a database that fails over must not make every replica unready at once.
+class HealthMonitor {
+ public:
+  HealthMonitor(Databases* databases, rpc::Server* server)
+      : databases_(databases), server_(server) {}
+
+  void Tick() {
+    for (const std::unique_ptr<Database>& database : databases_->all()) {
+      database->Probe();
+      bool healthy = database->Healthy();
+      bool& known = healthy_.emplace(database.get(), true).first->second;
+      if (healthy == known) continue;
+      known = healthy;
+      for (const schema::Store* store : database->stores) {
+        server_->SetServing(store->full_name, healthy);
+      }
+      if (healthy) {
+        Log(Level::kInfo, "a database answers again", {{"database", database->name}});
+      } else {
+        Log(Level::kError, "a database does not answer", {{"database", database->name}});
+      }
+    }
+  }
+
+ private:
+  Databases* databases_;
+  rpc::Server* server_;
+  std::map<const Database*, bool> healthy_;
+};
+
+std::string Packages(const schema::Schema& schema) {
+  std::set<std::string> packages;
+  for (const schema::Store& store : schema.stores) {
+    packages.insert(store.descriptor->file()->package());
+  }
+  std::string out;
+  for (const std::string& package : packages) {
+    out += (out.empty() ? "" : ", ") + (package.empty() ? "(no package)" : package);
+  }
+  return out;
+}
+
+}  // namespace
+
+void HoldSignals() {
+  sigset_t signals = EndingSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+int Serve(const Config& config) {
+  ApplyLogLevel(config);
+  std::unique_ptr<Gateway> gateway = Gateway::Open(config, std::cerr);
+  if (gateway == nullptr) return 1;
+
+  service::Service& service = gateway->service();
+  rpc::Server server(
+      gateway->schema(), [&service](service::Call call) { service.Handle(std::move(call)); },
+      config.rpc);
+  Status started = server.Start();
+  if (!started.ok()) {
+    PrintStatus(started, std::cerr);
+    return 1;
+  }
+  server.SetServing(true);
+
+  Config bound = config;
+  bound.rpc.port = server.port();
+  size_t stores = gateway->schema().stores.size();
+  std::cout << "storegate serving " << Packages(gateway->schema()) << " (" << stores
+            << (stores == 1 ? " store" : " stores") << ") on " << bound.Listen() << std::endl;
+  for (const std::unique_ptr<Database>& database : gateway->databases().all()) {
+    Log(Level::kInfo, "serving from a database",
+        {{"database", database->name}, {"url", database->url}});
+  }
+  Log(Level::kInfo, "serving", {{"listen", bound.Listen()}, {"stores", stores}});
+
+  HealthMonitor monitor(&gateway->databases(), &server);
+  int signal = 0;
+  while ((signal = WaitForSignal()) == 0) monitor.Tick();
+  EndAtNextSignal();
+  Log(Level::kInfo, "stopping", {{"signal", signal}});
+  server.Stop();
+  gateway->Stop();
+  Log(Level::kInfo, "stopped");
+  return 0;
+}
+
+}  // namespace storegate::cmd
