@@ -30,14 +30,17 @@ struct LoadResult {
 
 // All .proto files under `directory`, which is also the root of their imports.
 // storegate/v1/*, google/protobuf/* and google/rpc/{status,error_details}.proto
-// resolve by themselves.
+// resolve by themselves (also where the folder has its own copy). Links are
+// followed; one that leads back up is a mistake, and so are no files, more than
+// 10,000, and files over 16 MiB.
 LoadResult LoadDirectory(const std::string& directory);
 
-// A serialized google.protobuf.FileDescriptorSet with its imports.
+// A serialized google.protobuf.FileDescriptorSet with its imports (those that
+// resolve by themselves may be missing).
 LoadResult LoadDescriptorSet(const std::string& path);
 
-// The schema whose files are compiled into the binary under `package` (and its
-// subpackages), source info included.
+// Files given as pairs of name ("library/v1/book.proto") and text: those that are
+// compiled into the binary.
 LoadResult LoadEmbedded(const std::vector<std::pair<std::string, std::string>>& name_and_text);
 
 }  // namespace storegate::schema
