@@ -6,6 +6,10 @@
 // A read that starts after a write was acknowledged sees it: reads are never
 // answered from one that began before they were submitted.
 //
+// When a session answers UNAVAILABLE, the database is probed by one thread, with
+// growing pauses, and everything else that reads (or writes: each on its own) is
+// refused at once until it answers. No write is tried again by the executor.
+//
 // Submit functions: any thread, never block. Each calls `done` exactly once,
 // from a worker, or from the calling thread when the task is refused:
 //   RESOURCE_EXHAUSTED, reason QUEUE_FULL, with retry delay  the lane's queue is full
@@ -82,7 +86,8 @@ class Executor {
   ~Executor();
 
   // Opens every session, so that the first calls find them warm. UNAVAILABLE
-  // when the database does not answer. Call once, before anything else.
+  // when the database does not answer, or what else Backend::Connect says; the
+  // executor is stopped then. Call once, before anything else.
   Status Start();
 
   void Submit(PointRead read);
@@ -91,6 +96,7 @@ class Executor {
 
   // While one of these lives on a thread, what that thread submits is gathered
   // and handed over once, at its end: one lock and at most one wake-up a lane.
+  // Within another one it adds nothing. Executors outlive it.
   class Gather {
    public:
     Gather();
@@ -99,12 +105,14 @@ class Executor {
     Gather& operator=(const Gather&) = delete;
   };
 
-  // Refuses what comes, drops what waits (UNAVAILABLE), waits for what runs.
+  // Refuses what comes, drops what waits (UNAVAILABLE), waits for what runs. Any
+  // thread but from a task's callback; again does nothing.
   void Stop();
 
   Backend& backend() { return *backend_; }
 
-  // True while the last call to the database did get an answer from it.
+  // True while the last call to the database did get an answer from it. Recovers
+  // by itself: a database that stopped answering is probed until it does.
   bool healthy() const;
 
  private:

@@ -1,0 +1,30 @@
+// The statuses that a mutation's row can have (backend.h, Mutation), in the same
+// words on every backend. Messages name the entity and its id, never other values.
+#pragma once
+
+#include <vector>
+
+#include "server/base/status.h"
+#include "server/query/value.h"
+#include "server/schema/schema.h"
+
+namespace storegate::repository {
+
+// NOT_FOUND: RECORD_NOT_FOUND, RECORD_DELETED.
+Status RecordNotFound(const schema::Entity& entity, const Value& id);
+Status RecordDeleted(const schema::Entity& entity, const Value& id);
+// ALREADY_EXISTS: RECORD_NOT_DELETED, RECORD_EXISTS.
+Status RecordNotDeleted(const schema::Entity& entity, const Value& id);
+Status RecordExists(const schema::Entity& entity, const Value& id);
+// ALREADY_EXISTS, UNIQUE_VIOLATION, metadata "fields": "a" or "a,b".
+Status UniqueViolation(const schema::Entity& entity,
+                       const std::vector<const schema::Field*>& fields);
+// ABORTED, ETAG_MISMATCH.
+Status EtagMismatch(const schema::Entity& entity, const Value& id);
+// FAILED_PRECONDITION, REFERENCE_NOT_FOUND, metadata "field".
+Status ReferenceNotFound(const schema::Field& field);
+// FAILED_PRECONDITION, RECORD_REFERENCED, metadata "referrer": "Book.author_id".
+Status RecordReferenced(const schema::Entity& entity, const Value& id,
+                        const schema::Field& referrer);
+
+}  // namespace storegate::repository

@@ -1,0 +1,64 @@
+// TaskQueue: the bounded queue of one lane, between threads that submit and
+// workers that take. Any thread.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "server/repository/task.h"
+
+namespace storegate::repository {
+
+class TaskQueue {
+ public:
+  // `queue_max` tasks wait at most, `batch_max` are taken at once.
+  TaskQueue(size_t queue_max, size_t batch_max);
+
+  // Moves in the first tasks for which there is room, all under one lock and with
+  // at most one wake-up; returns how many. None when the queue is closed.
+  size_t Push(std::span<Task> tasks);
+
+  // Waits for tasks, then moves into *batch, emptied before, what one call to a
+  // session can do: one SessionTask, or all that waits of the other kinds, up to
+  // batch_max and to kMutationsMax. False: the queue is closed.
+  bool Take(std::vector<Task>* batch);
+
+  // Takes out everything that waits.
+  std::deque<Task> Drain();
+  // Nothing goes in any more, and every Take answers false.
+  void Close();
+
+  // A worker tells how long a batch took, from which RetryDelay follows: about
+  // the time in which `workers` would empty the queue, 100 ms to 1 s.
+  void Report(size_t tasks, std::chrono::nanoseconds elapsed);
+  std::chrono::milliseconds RetryDelay(int workers) const;
+
+  // Mutations of writes that are committed together, unless a single write has
+  // more: a commit of everything that may wait would hold up those behind it.
+  static constexpr size_t kMutationsMax = 1000;
+
+ private:
+  bool WakeOne();
+
+  const size_t queue_max_;
+  const size_t batch_max_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  // Guarded by mutex_:
+  std::deque<Task> tasks_;
+  bool closed_ = false;
+  int idle_ = 0;         // workers that wait
+  bool waking_ = false;  // one of them has been told and is on its way
+
+  std::atomic<int64_t> nanos_a_task_{0};
+};
+
+}  // namespace storegate::repository
