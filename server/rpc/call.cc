@@ -1,0 +1,186 @@
+#include "server/rpc/call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "server/base/log.h"
+#include "server/base/text.h"
+#include "server/rpc/edge.h"
+#include "server/rpc/status.h"
+
+namespace storegate::rpc {
+namespace {
+
+constexpr std::chrono::milliseconds kTooManyCallsDelay{1000};
+
+// The deadline that the client asked for, within what is allowed.
+Deadline DeadlineOf(const grpc::GenericServerContext& context, const Options& options) {
+  const Deadline now = std::chrono::steady_clock::now();
+  const gpr_timespec asked = context.raw_deadline();
+  if (gpr_time_cmp(asked, gpr_inf_future(asked.clock_type)) == 0) {
+    return now + options.default_deadline;
+  }
+  const gpr_timespec left = gpr_time_sub(asked, gpr_now(asked.clock_type));
+  const int64_t most = options.max_deadline.count();
+  const int64_t millis =
+      left.tv_sec >= most / 1000 + 1 ? most : left.tv_sec * 1000 + left.tv_nsec / 1000000;
+  return now + std::chrono::milliseconds(std::clamp<int64_t>(millis, 0, most));
+}
+
+std::string TakeBytes(grpc::ByteBuffer* buffer) {
+  std::string bytes;
+  bytes.reserve(buffer->Length());
+  std::vector<grpc::Slice> slices;
+  if (buffer->Dump(&slices).ok()) {
+    for (const grpc::Slice& slice : slices) {
+      bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    }
+  }
+  buffer->Clear();
+  return bytes;
+}
+
+// The response's own bytes are sent, without a copy; small ones are cheaper to copy.
+grpc::ByteBuffer ToBuffer(std::string bytes) {
+  constexpr size_t kCopyMax = 1024;
+  if (bytes.size() <= kCopyMax) {
+    const grpc::Slice slice(bytes.data(), bytes.size());
+    return grpc::ByteBuffer(&slice, 1);
+  }
+  auto* const kept = new std::string(std::move(bytes));
+  const grpc::Slice slice(
+      kept->data(), kept->size(), [](void* string) { delete static_cast<std::string*>(string); },
+      kept);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+Status UnknownMethod(const std::string& path) {
+  return Status(Code::kUnimplemented, "UNKNOWN_METHOD", "no method " + Quoted(path));
+}
+
+Status WrongMessageCount(const char* given) {
+  return Status(Code::kUnimplemented, "WRONG_MESSAGE_COUNT",
+                std::string("the method takes exactly one request message; ") + given);
+}
+
+Status TooLarge(size_t limit, size_t actual) {
+  return Status(Code::kResourceExhausted, "REQUEST_TOO_LARGE",
+                "the request has " + std::to_string(actual) + " bytes; at most " +
+                    std::to_string(limit) + " are taken")
+      .With("limit", std::to_string(limit))
+      .With("actual", std::to_string(actual));
+}
+
+Status TooManyCalls(size_t limit) {
+  return Status(Code::kResourceExhausted, "TOO_MANY_CALLS",
+                "more than " + std::to_string(limit) + " calls are under way")
+      .With("limit", std::to_string(limit))
+      .WithRetryDelay(kTooManyCallsDelay);
+}
+
+}  // namespace
+
+void Call::Arm(CallQueue* queue) {
+  Call* const call = new Call(queue);
+  queue->generic()->RequestCall(&call->context_, &call->stream_, queue->cq(), queue->cq(),
+                                &call->accepted_tag_);
+}
+
+void Call::Handle(Event event, bool ok) {
+  switch (event) {
+    case Event::kAccepted:
+      queue_->OnSlotUsed(ok);
+      if (!ok) {  // the server shuts down
+        delete this;
+        return;
+      }
+      OnAccepted();
+      return;
+    case Event::kRead:
+      reading_ = false;
+      OnRead(ok);
+      break;
+    case Event::kFinished:
+      finished_ = true;
+      queue_->deadlines().Remove(this);
+      queue_->OnCallEnded();
+      break;
+  }
+  if (finished_ && !reading_) delete this;
+}
+
+void Call::OnAccepted() {
+  deadline_ = DeadlineOf(context_, queue_->options());
+  queue_->deadlines().Add(this, deadline_);
+  if (queue_->over_limit()) return AnswerOnce(TooManyCalls(queue_->options().max_calls));
+  method_ = queue_->schema().FindMethod(context_.method());
+  if (method_ == nullptr) return AnswerOnce(UnknownMethod(context_.method()));
+  Read(&request_);
+}
+
+void Call::Read(grpc::ByteBuffer* into) {
+  reading_ = true;
+  stream_.Read(into, &read_tag_);
+}
+
+void Call::OnRead(bool ok) {
+  if (ticket_->claimed.load(std::memory_order_relaxed)) return;  // expired meanwhile
+  if (has_request_) {
+    if (ok) return AnswerOnce(WrongMessageCount("more were sent"));
+    return Dispatch();
+  }
+  if (!ok) return AnswerOnce(WrongMessageCount("none was sent"));
+  has_request_ = true;
+  const size_t limit = queue_->options().max_request_bytes;
+  if (request_.Length() > limit) {
+    const size_t actual = request_.Length();
+    request_.Clear();
+    return AnswerOnce(TooLarge(limit, actual));
+  }
+  // Fails when the client has half-closed, which mostly came with the message.
+  Read(&surplus_);
+}
+
+void Call::Dispatch() {
+  service::Call call;
+  call.method = method_;
+  call.request = TakeBytes(&request_);
+  call.deadline = deadline_;
+  call.done = [ticket = ticket_](const Status& status, std::string response) {
+    if (ticket->Claim()) ticket->call->Answer(status, std::move(response));
+  };
+  queue_->handler()(std::move(call));
+}
+
+void Call::AnswerOnce(const Status& status) {
+  if (ticket_->Claim()) Answer(status, {});
+}
+
+void Call::Answer(const Status& status, std::string response) {
+  if (status.ok()) {
+    stream_.WriteAndFinish(ToBuffer(std::move(response)), grpc::WriteOptions(), grpc::Status::OK,
+                           &finished_tag_);
+    return;
+  }
+  if (status.code() == Code::kInternal || status.code() == Code::kUnknown) LogFailure(status);
+  stream_.Finish(ToGrpc(status), &finished_tag_);
+}
+
+void Call::LogFailure(const Status& status) const {
+  Log(Level::kError, "call failed",
+      {{"method", method_ == nullptr ? "" : method_->full_name.c_str()},
+       {"code", CodeName(status.code())},
+       {"reason", status.reason()}});
+}
+
+void Call::Expire(const Status& status) {
+  if (ticket_->Claim()) {
+    Answer(status, {});
+  } else {
+    context_.TryCancel();
+  }
+}
+
+}  // namespace storegate::rpc

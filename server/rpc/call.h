@@ -1,0 +1,86 @@
+// Call: one generic call, from the slot that waits for it to its last event.
+//
+// Its events arrive on its queue's thread, which alone touches it, with one
+// exception: the handler's `done`, from any thread. Who claims the ticket answers;
+// everybody else finds it taken. A call is destroyed when its last event arrived,
+// and an answer is an event, so that who holds the claim holds the call alive; the
+// ticket itself outlives both.
+#pragma once
+
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "server/base/status.h"
+#include "server/base/time.h"
+#include "server/rpc/deadlines.h"
+#include "server/schema/schema.h"
+
+namespace storegate::rpc {
+
+class CallQueue;
+
+class Call : private Deadlines::Entry {
+ public:
+  // What gRPC returns when an operation of a call is done.
+  enum class Event { kAccepted, kRead, kFinished };
+  struct Tag {
+    Call* call;
+    Event event;
+  };
+
+  // Waits for a call to come. Destroys itself, in Handle.
+  static void Arm(CallQueue* queue);
+
+  // One event. May destroy the call.
+  void Handle(Event event, bool ok);
+
+  // Its deadline has come, or the drain is over: answers with `status` unless it
+  // is answered already; then the answer may be stuck with a client that does not
+  // read, and the call is cut off.
+  void Expire(const Status& status);
+
+  static Call* From(Deadlines::Entry* entry) { return static_cast<Call*>(entry); }
+
+ private:
+  struct Ticket {
+    explicit Ticket(Call* call) : call(call) {}
+    bool Claim() { return !claimed.exchange(true, std::memory_order_acq_rel); }
+
+    Call* const call;  // alive until its answer is an event
+    std::atomic<bool> claimed{false};
+  };
+
+  explicit Call(CallQueue* queue) : queue_(queue), ticket_(std::make_shared<Ticket>(this)) {}
+
+  void OnAccepted();
+  void OnRead(bool ok);
+  void Read(grpc::ByteBuffer* into);
+  // Hands the request over to the handler.
+  void Dispatch();
+  void AnswerOnce(const Status& status);
+  // REQUIRES: claimed. Any thread.
+  void Answer(const Status& status, std::string response);
+  void LogFailure(const Status& status) const;
+
+  CallQueue* const queue_;
+  const std::shared_ptr<Ticket> ticket_;
+  Tag accepted_tag_{this, Event::kAccepted};
+  Tag read_tag_{this, Event::kRead};
+  Tag finished_tag_{this, Event::kFinished};
+
+  grpc::GenericServerContext context_;
+  grpc::GenericServerAsyncReaderWriter stream_{&context_};
+  const schema::Method* method_ = nullptr;
+  Deadline deadline_;
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer surplus_;  // a second message, which there must not be
+  bool has_request_ = false;
+  bool reading_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace storegate::rpc
