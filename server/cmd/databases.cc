@@ -128,19 +128,20 @@ Status Databases::OpenOne(const Config& config, const std::string& name) {
   auto database = std::make_unique<Database>();
   database->name = name;
   database->url = RedactUrl(url);
-  const Scheme* scheme = FindScheme(url.substr(0, url.find(':')));
-  if (scheme == nullptr) {
-    Status status(Code::kInvalidArgument, "INVALID_CONFIG",
-                  "the configuration names a database that this build cannot serve");
-    return status.WithViolation("databases." + name,
-                                database->url + ": this build serves " + SchemeNames() + " only");
-  }
 
   bool used = name == placement_.default_database;
   for (const auto& [entity, home] : placement_.database_of) used = used || home == name;
   if (!used) {
     Log(Level::kWarn, "a database that no store is routed to is not opened", {{"database", name}});
     return Status();
+  }
+
+  const Scheme* scheme = FindScheme(url.substr(0, url.find(':')));
+  if (scheme == nullptr) {
+    Status status(Code::kInvalidArgument, "INVALID_CONFIG",
+                  "the configuration names a database that this build cannot serve");
+    return status.WithViolation("databases." + name,
+                                database->url + ": this build serves " + SchemeNames() + " only");
   }
 
   Result<std::unique_ptr<repository::Backend>> backend = scheme->open(url);
