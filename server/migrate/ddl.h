@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "server/base/status.h"
 #include "server/schema/schema.h"
 
 namespace storegate::migrate {
@@ -31,16 +32,41 @@ class Dialect {
   // One column of an index: quoted name, direction, null order where needed.
   virtual std::string IndexColumn(const schema::IndexField& field) const = 0;
   // A predicate without request values, as SQL with literals (partial indexes).
-  virtual std::string PredicateSql(const schema::Entity& entity, std::string_view where) const = 0;
+  // FAILED_PRECONDITION, reason UNSUPPORTED_INDEX, when this database cannot have
+  // an index with it.
+  virtual Result<std::string> PredicateSql(const schema::Entity& entity,
+                                           std::string_view where) const = 0;
 };
 
 // "name" with quotes doubled.
 std::string QuoteIdentifier(std::string_view name);
 
-// Statements in order, each ending in ";\n". Tables come so that a table follows
-// those it refers to, where that is possible.
-std::string CreateTableSql(const Dialect& dialect, const schema::Entity& entity);
-std::string CreateSql(const Dialect& dialect, const std::vector<const schema::Entity*>& entities);
+// Statements in order, each ending in ";\n": the tables, each behind those that it
+// refers to where that is possible, then their indexes. What a table gets:
+//   - a column for each stored field, in their order, then what the gateway adds:
+//     _folded_<column> for searchable fields, and _version;
+//   - a foreign key for a reference to one of `database`, the entities that are
+//     kept in the same database;
+//   - the declared indexes. One that is not unique has the id appended, one that
+//     is unique among the living has `delete_time IS NULL`;
+//   - an index on each reference that no other index begins with: a row that is to
+//     go is looked for there;
+//   - for what is unique among the living, an index of the deleted rows too, so
+//     that a look-up of a value that is not there reads no whole table.
+// The text depends on the schema alone. An index that CheckIndexes refuses is left
+// out, with a comment in its place.
+std::string CreateSql(const Dialect& dialect, const std::vector<const schema::Entity*>& database);
+// The same for one table of the database.
+std::string CreateTableSql(const Dialect& dialect, const schema::Entity& entity,
+                           const std::vector<const schema::Entity*>& database);
+
+// The entities in the order in which CreateSql makes their tables.
+std::vector<const schema::Entity*> CreationOrder(
+    const std::vector<const schema::Entity*>& database);
+
+// What this kind of database cannot have of the entities' indexes, with file and
+// line: FAILED_PRECONDITION, reason UNSUPPORTED_INDEX.
+Status CheckIndexes(const Dialect& dialect, const std::vector<const schema::Entity*>& entities);
 
 // Columns that the entity's table has, gateway's own included.
 std::vector<std::string> ColumnNames(const schema::Entity& entity);

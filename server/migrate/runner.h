@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/base/status.h"
@@ -26,13 +28,17 @@ Result<std::vector<Migration>> ParseMigrations(
 std::string Checksum(std::string_view sql);
 
 // Under the lock: applies those that the history does not have. `applied` gets
-// their names. FAILED_PRECONDITION, reason MIGRATION_CHANGED, when one that was
-// applied has another checksum now; reason DATABASE_AHEAD when the history has a
-// number that is not among them.
+// their names when all went well; where one fails, a database whose lock is a
+// transaction (SQLite) keeps none, others keep those before it.
+// FAILED_PRECONDITION, reason MIGRATION_CHANGED, when one that was applied has
+// another checksum now; reason DATABASE_AHEAD when the history has a number that is
+// not among them; reason MIGRATION_FAILED when the database refuses one.
 Status Up(repository::Migrator& migrator, const std::vector<Migration>& migrations,
           std::vector<std::string>* applied);
 
-// Makes the tables of `entities` that are missing, under the lock.
+// Makes the tables of `entities`, which are all that are kept in the database, that
+// are missing, under the lock. `created` gets the names of the collections.
+// FAILED_PRECONDITION as in CheckIndexes (ddl.h), or reason MIGRATION_FAILED.
 Status CreateTables(repository::Migrator& migrator, const Dialect& dialect,
                     const std::vector<const schema::Entity*>& entities,
                     std::vector<std::string>* created);

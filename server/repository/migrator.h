@@ -33,8 +33,9 @@ class Migrator {
   // In order of number. Makes the history table where it is missing.
   virtual Result<std::vector<AppliedMigration>> History() = 0;
 
-  // Runs the statements and writes the history's row in one transaction: all or
-  // nothing.
+  // Runs the statements and writes the history's row, with the duration as it was
+  // measured here, in one transaction: all or nothing. FAILED_PRECONDITION, reason
+  // MIGRATION_FAILED, when the database refuses the SQL.
   virtual Status Apply(const AppliedMigration& row, const std::string& sql) = 0;
 
   // Runs statements in one transaction, without history (--create-tables).

@@ -1,0 +1,73 @@
+#include "server/adapters/sqlite/dialect.h"
+
+#include <map>
+
+#include "server/adapters/sqlite/backend.h"
+#include "server/adapters/sqlite/predicates.h"
+#include "server/adapters/sqlite/types.h"
+#include "server/query/predicate.h"
+
+namespace storegate::sqlite {
+
+using schema::Field;
+using schema::Presence;
+using schema::Type;
+
+namespace {
+
+// Names of enum values have no quotes in them.
+std::string Text(std::string_view name) { return "'" + std::string(name) + "'"; }
+
+}  // namespace
+
+std::string SqliteDdl::ColumnType(const Field& field) const {
+  return std::string(sqlite::ColumnType(field));
+}
+
+std::string SqliteDdl::ZeroLiteral(const Field& field) const {
+  if (field.presence == Presence::kRepeated) return "'[]'";
+  if (field.presence == Presence::kMap) return "'{}'";
+  switch (field.type) {
+    case Type::kString: return "''";
+    case Type::kEnum: return Text(field.enum_type->NameOf(0));
+    case Type::kBytes: return "x''";
+    case Type::kFloat:
+    case Type::kDouble: return "0.0";
+    default: return "0";
+  }
+}
+
+std::string SqliteDdl::IdColumn(const Field& field) const {
+  // AUTOINCREMENT: the id of a row that is gone is never given out again.
+  return sqlite::ColumnType(field) == "INTEGER" ? "INTEGER PRIMARY KEY AUTOINCREMENT"
+                                                : "TEXT NOT NULL PRIMARY KEY";
+}
+
+std::string SqliteDdl::EnumCheck(const Field& field) const {
+  if (field.type != Type::kEnum || field.nested()) return "";
+  const std::map<int, std::string> names(field.enum_type->names.begin(),
+                                         field.enum_type->names.end());
+  std::string list;
+  for (const auto& [number, name] : names) list += (list.empty() ? "" : ", ") + Text(name);
+  return " CHECK (" + migrate::QuoteIdentifier(field.column) + " IN (" + list + "))";
+}
+
+std::string SqliteDdl::IndexColumn(const schema::IndexField& field) const {
+  return migrate::QuoteIdentifier(field.field->column) + (field.descending ? " DESC" : "");
+}
+
+Result<std::string> SqliteDdl::PredicateSql(const schema::Entity& entity,
+                                            std::string_view where) const {
+  Result<query::Template> parsed = query::Template::Parse(where, entity, nullptr, nullptr);
+  if (!parsed.ok()) return parsed.status();
+  Result<query::Predicate> predicate = parsed->Bind(nullptr);
+  if (!predicate.ok()) return predicate.status();
+  return LiteralPredicate(*predicate);
+}
+
+const migrate::Dialect& SqliteDialect() {
+  static const SqliteDdl dialect;
+  return dialect;
+}
+
+}  // namespace storegate::sqlite

@@ -1,0 +1,24 @@
+// SQLite's side of the generator of DDL (migrate/ddl.h).
+#pragma once
+
+#include "server/migrate/ddl.h"
+
+namespace storegate::sqlite {
+
+// STRICT rowid tables, so that no program can put a text where a number belongs.
+// Text compares by byte (BINARY), which is the order of code points in UTF-8.
+class SqliteDdl : public migrate::Dialect {
+ public:
+  std::string ColumnType(const schema::Field& field) const override;
+  std::string ZeroLiteral(const schema::Field& field) const override;
+  std::string IdColumn(const schema::Field& field) const override;
+  std::string TextType() const override { return "TEXT"; }
+  std::string VersionType() const override { return "INTEGER NOT NULL DEFAULT 0"; }
+  std::string TableSuffix() const override { return " STRICT"; }
+  std::string EnumCheck(const schema::Field& field) const override;
+  std::string IndexColumn(const schema::IndexField& field) const override;
+  Result<std::string> PredicateSql(const schema::Entity& entity,
+                                   std::string_view where) const override;
+};
+
+}  // namespace storegate::sqlite

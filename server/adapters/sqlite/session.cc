@@ -1,0 +1,120 @@
+#include "server/adapters/sqlite/session.h"
+
+#include <map>
+
+#include "server/adapters/sqlite/errors.h"
+#include "server/adapters/sqlite/types.h"
+#include "server/repository/wire_sink.h"
+
+namespace storegate::sqlite {
+
+using repository::Found;
+using repository::GetRequest;
+using repository::KeyValues;
+using repository::Query;
+
+namespace {
+
+Status DeadlineExceeded() {
+  return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
+                "The deadline passed before the database was asked.");
+}
+
+// Which of the values asked for a row has.
+class ValueIndex {
+ public:
+  explicit ValueIndex(const GetRequest& request) : request_(request) {
+    if (request.values.size() == 1) return;  // then every row has it
+    for (size_t i = 0; i < request.values.size(); ++i) index_.emplace(request.values[i], i);
+  }
+
+  // The key's columns begin at `first`. Past the end: none of them.
+  size_t Find(sqlite3_stmt* row, int first) const {
+    if (request_.values.size() == 1) return 0;
+    KeyValues key;
+    for (const schema::Field* field : request_.key->fields) {
+      key.push_back(ReadColumn(row, first++, *field));
+    }
+    const auto found = index_.find(key);
+    return found == index_.end() ? request_.values.size() : found->second;
+  }
+
+ private:
+  const GetRequest& request_;
+  std::map<KeyValues, size_t> index_;
+};
+
+}  // namespace
+
+Status SqliteSession::Get(const GetRequest& request, repository::WireSink* sink,
+                          std::vector<Found>* found) {
+  found->assign(request.values.size(), Found());
+  if (request.values.empty()) return {};
+  const Plan& plan = plans_.Of(*request.entity);
+  const std::vector<const schema::Field*>& fields = plan.columns(request.with_secrets).fields;
+  int deleted_column = -1;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i] == request.entity->delete_time) deleted_column = static_cast<int>(i);
+  }
+  const ValueIndex values(request);
+  const Sql sql = plan.Get(request);
+  Result<Cursor> cursor = connection_->Run(sql);
+  if (!cursor.ok()) return cursor.status();
+  size_t living = 0;
+  int code;
+  while ((code = cursor->Step()) == SQLITE_ROW) {
+    const size_t which = values.Find(cursor->row(), static_cast<int>(fields.size()) + 1);
+    if (which >= found->size()) continue;
+    Found& entry = (*found)[which];
+    const bool deleted =
+        deleted_column >= 0 && sqlite3_column_type(cursor->row(), deleted_column) != SQLITE_NULL;
+    // Of several deleted rows with a value any one will do, and a living one wins.
+    if (entry.found && deleted) continue;
+    const size_t begin = sink->size();
+    bool more;
+    Status status = ReadRow(cursor->row(), fields, sink, &more);
+    if (!status.ok()) return status;
+    entry = {true, deleted, begin, sink->size()};
+    // All are there: do not look for deleted ones.
+    if (!deleted && ++living == found->size()) return {};
+  }
+  return code == SQLITE_DONE ? Status() : ToStatus(connection_->handle(), code);
+}
+
+Status SqliteSession::List(const Query& query, repository::Sink* sink) {
+  if (Expired(query.deadline)) return DeadlineExceeded();
+  const Plan& plan = plans_.Of(*query.entity);
+  const std::vector<const schema::Field*>& fields = plan.columns(query.with_secrets).fields;
+  const Result<Sql> sql = plan.List(query);
+  if (!sql.ok()) return sql.status();
+  const Bounded bounded(connection_.get(), query.deadline);
+  Result<Cursor> cursor = connection_->Run(*sql);
+  if (!cursor.ok()) return cursor.status();
+  int code;
+  bool more = true;
+  while (more && (code = cursor->Step()) == SQLITE_ROW) {
+    if (Status status = ReadRow(cursor->row(), fields, sink, &more); !status.ok()) return status;
+  }
+  return !more || code == SQLITE_DONE ? Status() : ToStatus(connection_->handle(), code);
+}
+
+Result<int64_t> SqliteSession::Count(const Query& query) {
+  if (Expired(query.deadline)) return DeadlineExceeded();
+  const Result<Sql> sql = plans_.Of(*query.entity).Count(query);
+  if (!sql.ok()) return sql.status();
+  const Bounded bounded(connection_.get(), query.deadline);
+  Result<Cursor> cursor = connection_->Run(*sql);
+  if (!cursor.ok()) return cursor.status();
+  const int code = cursor->Step();
+  if (code != SQLITE_ROW) return ToStatus(connection_->handle(), code);
+  return static_cast<int64_t>(sqlite3_column_int64(cursor->row(), 0));
+}
+
+Status SqliteSession::Apply(std::span<repository::Write* const> writes) {
+  if (use_ != Connection::Use::kWrite) {
+    return Status(Code::kInternal, "READ_SESSION", "A session for reads was given a write.");
+  }
+  return Writer(connection_.get(), &plans_).Run(writes);
+}
+
+}  // namespace storegate::sqlite

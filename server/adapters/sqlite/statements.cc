@@ -1,0 +1,318 @@
+#include "server/adapters/sqlite/statements.h"
+
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "server/adapters/sqlite/predicates.h"
+#include "server/adapters/sqlite/types.h"
+#include "server/base/text.h"
+#include "server/migrate/ddl.h"
+
+namespace storegate::sqlite {
+
+using migrate::QuoteIdentifier;
+using repository::GetRequest;
+using repository::KeyValues;
+using repository::Mutation;
+using repository::Query;
+using schema::Field;
+
+namespace {
+
+constexpr std::string_view kVersion = "\"_version\"";
+
+std::string Quoted(const Field& field) { return QuoteIdentifier(field.column); }
+
+Columns ColumnsOf(const schema::Entity& entity, bool with_secrets) {
+  Columns columns;
+  for (const Field* field : entity.stored) {
+    if (field->input_only && !with_secrets) continue;
+    columns.fields.push_back(field);
+    columns.list += Quoted(*field) + ", ";
+  }
+  columns.list += kVersion;
+  return columns;
+}
+
+// Whether many values of the key fit one JSON array that loses nothing.
+bool FitsJson(const schema::Key& key) {
+  if (key.fields.size() != 1) return false;
+  switch (key.fields[0]->type) {
+    case schema::Type::kFloat:
+    case schema::Type::kDouble:
+    case schema::Type::kBytes: return false;
+    default: return true;
+  }
+}
+
+std::string JsonArray(const std::vector<KeyValues>& values) {
+  std::string json = "[";
+  for (const KeyValues& value : values) {
+    if (json.size() > 1) json += ',';
+    if (const auto* text = std::get_if<std::string>(&value[0])) {
+      AppendJsonString(*text, &json);
+    } else if (const auto* flag = std::get_if<bool>(&value[0])) {
+      json += *flag ? '1' : '0';
+    } else {
+      json += std::to_string(std::get<int64_t>(value[0]));
+    }
+  }
+  return json + "]";
+}
+
+// The condition that the key has one of the values. Places are numbered, because
+// a key that is unique among the living uses the condition twice.
+std::string KeyCondition(const GetRequest& request, Sql* sql) {
+  const std::vector<const Field*>& fields = request.key->fields;
+  const std::vector<KeyValues>& values = request.values;
+  if (values.size() == 1) {
+    std::string condition;
+    for (size_t i = 0; i < fields.size(); ++i) {
+      condition += (i == 0 ? "" : " AND ") + Quoted(*fields[i]) + " = ?" + std::to_string(i + 1);
+      sql->values.push_back(values[0][i]);
+    }
+    return condition;
+  }
+  if (FitsJson(*request.key)) {
+    sql->values.push_back(JsonArray(values));
+    return Quoted(*fields[0]) + " IN (SELECT value FROM json_each(?1))";
+  }
+  // The number of rows is rounded up to a power of two, so that there are few
+  // texts; the last value repeated changes nothing.
+  size_t rows = 1;
+  while (rows < values.size()) rows *= 2;
+  std::string condition = "(";
+  for (size_t i = 0; i < fields.size(); ++i) condition += (i == 0 ? "" : ", ") + Quoted(*fields[i]);
+  condition += ") IN (VALUES ";
+  for (size_t row = 0; row < rows; ++row) {
+    condition += row == 0 ? "(" : ", (";
+    for (size_t i = 0; i < fields.size(); ++i) {
+      sql->values.push_back(values[std::min(row, values.size() - 1)][i]);
+      condition += (i == 0 ? "?" : ", ?") + std::to_string(sql->values.size());
+    }
+    condition += ")";
+  }
+  return condition + ")";
+}
+
+// `"c" = ?` or, for searchable fields, `"c" = ?, "_folded_c" = ?`, and the same for
+// the lists of an INSERT.
+Status AppendWritten(const google::protobuf::Message& record, const Field& field,
+                     std::vector<std::string>* columns, std::vector<Value>* values) {
+  Result<Value> value = ColumnValue(record, field);
+  if (!value.ok()) return value.status();
+  columns->push_back(Quoted(field));
+  if (field.searchable) {
+    columns->push_back(QuoteIdentifier(field.folded_column()));
+    const auto* text = std::get_if<std::string>(&*value);
+    Value folded = text == nullptr ? Value() : Value(FoldCase(*text));
+    values->push_back(*std::move(value));
+    values->push_back(std::move(folded));
+  } else {
+    values->push_back(*std::move(value));
+  }
+  return {};
+}
+
+}  // namespace
+
+Plan::Plan(const schema::Entity& entity)
+    : entity_(entity),
+      table_(QuoteIdentifier(entity.collection)),
+      id_(Quoted(*entity.id)),
+      all_(ColumnsOf(entity, true)),
+      open_(ColumnsOf(entity, false)) {}
+
+Sql Plan::Get(const GetRequest& request) const {
+  Sql sql;
+  std::string select = "SELECT " + columns(request.with_secrets).list;
+  for (const Field* field : request.key->fields) select += ", " + Quoted(*field);
+  const std::string condition = KeyCondition(request, &sql);
+  select += " FROM " + table_ + " WHERE " + condition;
+  if (request.key->unique != schema::Unique::kLive || !entity_.soft_delete()) {
+    sql.text = std::move(select);
+    return sql;
+  }
+  const std::string deleted = " AND " + Quoted(*entity_.delete_time);
+  sql.text = select + deleted + " IS NULL UNION ALL " + select + deleted + " IS NOT NULL";
+  return sql;
+}
+
+Status Plan::AppendConditions(const Query& query, Sql* sql) const {
+  sql->text += " FROM " + table_ + " WHERE ";
+  Status status = AppendPredicate(query.where, sql);
+  if (status.ok() && entity_.soft_delete() && !query.show_deleted) {
+    sql->text += " AND " + Quoted(*entity_.delete_time) + " IS NULL";
+  }
+  return status;
+}
+
+Result<Sql> Plan::List(const Query& query) const {
+  Sql sql;
+  sql.text = "SELECT " + columns(query.with_secrets).list;
+  if (Status status = AppendConditions(query, &sql); !status.ok()) return status;
+  if (!query.after.empty()) {
+    if (query.after.size() != query.order.size()) {
+      return Status(Code::kInternal, "INVALID_QUERY", "A page begins with one value a sort key.");
+    }
+    sql.text += " AND ";
+    AppendBehind(query.order, query.after, &sql);
+  }
+  if (!query.order.empty()) {
+    sql.text += " ORDER BY ";
+    AppendOrder(query.order, &sql);
+  }
+  sql.text += " LIMIT ? OFFSET ?";
+  sql.values.push_back(query.limit);
+  sql.values.push_back(query.skip);
+  return sql;
+}
+
+Result<Sql> Plan::Count(const Query& query) const {
+  Sql sql;
+  sql.text = "SELECT count(*)";
+  if (Status status = AppendConditions(query, &sql); !status.ok()) return status;
+  return sql;
+}
+
+Result<Sql> Plan::Insert(const Mutation& mutation) const {
+  std::vector<std::string> names;
+  Sql sql;
+  for (const Field* field : entity_.stored) {
+    if (field == entity_.id) {
+      // NULL in an INTEGER PRIMARY KEY: the database counts.
+      names.push_back(id_);
+      sql.values.push_back(mutation.id);
+      continue;
+    }
+    Status status = AppendWritten(*mutation.record, *field, &names, &sql.values);
+    if (!status.ok()) return status;
+  }
+  names.emplace_back(kVersion);
+  sql.values.push_back(mutation.new_version);
+  sql.text = "INSERT INTO " + table_ + " (";
+  for (size_t i = 0; i < names.size(); ++i) sql.text += (i == 0 ? "" : ", ") + names[i];
+  sql.text += ") VALUES (";
+  for (size_t i = 0; i < names.size(); ++i) sql.text += i == 0 ? "?" : ", ?";
+  sql.text += ") RETURNING " + all_.list;
+  return sql;
+}
+
+void Plan::AppendVersionAndReturning(const Mutation& mutation, Sql* sql) const {
+  if (mutation.expected_version) {
+    sql->text += " AND " + std::string(kVersion) + " = ?";
+    sql->values.push_back(*mutation.expected_version);
+  }
+  sql->text += " RETURNING " + all_.list;
+}
+
+Result<Sql> Plan::Update(const Mutation& mutation) const {
+  std::vector<std::string> names;
+  Sql sql;
+  for (const Field* field : mutation.fields) {
+    if (field == entity_.id || field == entity_.etag || !field->stored()) continue;
+    Status status = AppendWritten(*mutation.record, *field, &names, &sql.values);
+    if (!status.ok()) return status;
+  }
+  names.emplace_back(kVersion);
+  sql.values.push_back(mutation.new_version);
+  sql.text = "UPDATE " + table_ + " SET ";
+  for (size_t i = 0; i < names.size(); ++i) sql.text += (i == 0 ? "" : ", ") + names[i] + " = ?";
+  sql.text += " WHERE " + id_ + " = ?";
+  sql.values.push_back(mutation.id);
+  if (entity_.soft_delete()) sql.text += " AND " + Quoted(*entity_.delete_time) + " IS NULL";
+  AppendVersionAndReturning(mutation, &sql);
+  return sql;
+}
+
+Sql Plan::SoftDelete(const Mutation& mutation) const {
+  Sql sql;
+  sql.text = "UPDATE " + table_ + " SET " + Quoted(*entity_.delete_time) + " = ?";
+  sql.values.push_back(mutation.now_millis);
+  if (entity_.update_time != nullptr) {
+    sql.text += ", " + Quoted(*entity_.update_time) + " = ?";
+    sql.values.push_back(mutation.now_millis);
+  }
+  sql.text += ", " + std::string(kVersion) + " = ? WHERE " + id_ + " = ? AND " +
+              Quoted(*entity_.delete_time) + " IS NULL";
+  sql.values.push_back(mutation.new_version);
+  sql.values.push_back(mutation.id);
+  AppendVersionAndReturning(mutation, &sql);
+  return sql;
+}
+
+Sql Plan::Undelete(const Mutation& mutation) const {
+  Sql sql;
+  sql.text = "UPDATE " + table_ + " SET " + Quoted(*entity_.delete_time) + " = NULL";
+  if (entity_.update_time != nullptr) {
+    sql.text += ", " + Quoted(*entity_.update_time) + " = ?";
+    sql.values.push_back(mutation.now_millis);
+  }
+  sql.text += ", " + std::string(kVersion) + " = ? WHERE " + id_ + " = ? AND " +
+              Quoted(*entity_.delete_time) + " IS NOT NULL";
+  sql.values.push_back(mutation.new_version);
+  sql.values.push_back(mutation.id);
+  AppendVersionAndReturning(mutation, &sql);
+  return sql;
+}
+
+Sql Plan::Delete(const Mutation& mutation) const {
+  Sql sql;
+  sql.text = "DELETE FROM " + table_ + " WHERE " + id_ + " = ?";
+  sql.values.push_back(mutation.id);
+  AppendVersionAndReturning(mutation, &sql);
+  return sql;
+}
+
+Sql Plan::State(const Value& id, const std::vector<const Field*>& more) const {
+  Sql sql;
+  sql.text = "SELECT " + std::string(kVersion) + ", ";
+  sql.text += entity_.soft_delete() ? Quoted(*entity_.delete_time) + " IS NOT NULL" : "0";
+  for (const Field* field : more) sql.text += ", " + Quoted(*field);
+  sql.text += " FROM " + table_ + " WHERE " + id_ + " = ?";
+  sql.values.push_back(id);
+  return sql;
+}
+
+Sql Plan::IdsExhausted() const {
+  Sql sql;
+  sql.text = "SELECT 1 FROM sqlite_sequence WHERE name = ? AND seq = 9223372036854775807";
+  sql.values.push_back(entity_.collection);
+  return sql;
+}
+
+Sql LivingTarget(const Field& reference, const Value& value) {
+  const schema::Entity& target = *reference.references->entity;
+  Sql sql;
+  sql.text = "SELECT 1 FROM " + QuoteIdentifier(target.collection) + " WHERE " +
+             Quoted(*reference.references->field) + " = ?";
+  if (target.soft_delete()) sql.text += " AND " + Quoted(*target.delete_time) + " IS NULL";
+  sql.text += " LIMIT 1";
+  sql.values.push_back(value);
+  return sql;
+}
+
+Sql Referring(const Field& referrer, const Value& value, bool living,
+              const schema::Entity& entity, const Value& self) {
+  const schema::Entity& from = *referrer.entity;
+  Sql sql;
+  sql.text = "SELECT 1 FROM " + QuoteIdentifier(from.collection) + " WHERE " + Quoted(referrer) +
+             " = ?";
+  sql.values.push_back(value);
+  if (living && from.soft_delete()) sql.text += " AND " + Quoted(*from.delete_time) + " IS NULL";
+  if (&from == &entity) {
+    sql.text += " AND " + Quoted(*from.id) + " <> ?";
+    sql.values.push_back(self);
+  }
+  sql.text += " LIMIT 1";
+  return sql;
+}
+
+const Plan& Plans::Of(const schema::Entity& entity) {
+  std::unique_ptr<const Plan>& plan = plans_[&entity];
+  if (plan == nullptr) plan = std::make_unique<const Plan>(entity);
+  return *plan;
+}
+
+}  // namespace storegate::sqlite

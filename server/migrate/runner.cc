@@ -1,0 +1,198 @@
+#include "server/migrate/runner.h"
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <map>
+
+#include <sodium.h>
+
+#include "server/base/text.h"
+#include "server/base/time.h"
+
+namespace storegate::migrate {
+
+using repository::AppliedMigration;
+using repository::Migrator;
+
+namespace {
+
+constexpr std::string_view kSuffix = ".up.sql";
+
+Status BadFile(const std::string& name, const std::string& why) {
+  return Status(Code::kInvalidArgument, "INVALID_MIGRATION",
+                "The migration file " + Quoted(name) + " " + why + ".")
+      .With("file", name);
+}
+
+Status Refused(std::string_view reason, std::string message) {
+  return Status(Code::kFailedPrecondition, reason, std::move(message));
+}
+
+std::string Listed(const std::vector<std::string>& items) {
+  std::string list;
+  for (const std::string& item : items) list += (list.empty() ? "" : ", ") + item;
+  return list;
+}
+
+// The statements alone: comments out, each run of white space as one blank.
+// What is in quotes is kept as it is.
+std::string Significant(std::string_view sql) {
+  std::string kept;
+  const auto blank = [&] {
+    if (!kept.empty() && kept.back() != ' ') kept += ' ';
+  };
+  for (size_t i = 0; i < sql.size();) {
+    const std::string_view rest = sql.substr(i);
+    if (rest.starts_with("--")) {
+      i = std::min(sql.find('\n', i), sql.size());
+      blank();
+    } else if (rest.starts_with("/*")) {
+      const size_t end = sql.find("*/", i + 2);
+      i = end == std::string_view::npos ? sql.size() : end + 2;
+      blank();
+    } else if (std::isspace(static_cast<unsigned char>(sql[i]))) {
+      ++i;
+      blank();
+    } else if (sql[i] == '\'' || sql[i] == '"') {
+      // A doubled quote inside ends one quotation and begins the next.
+      const size_t end = std::min(sql.find(sql[i], i + 1), sql.size() - 1);
+      kept += sql.substr(i, end + 1 - i);
+      i = end + 1;
+    } else {
+      kept += sql[i++];
+    }
+  }
+  while (!kept.empty() && kept.back() == ' ') kept.pop_back();
+  return kept;
+}
+
+Status CheckHistory(const std::vector<AppliedMigration>& history,
+                    const std::vector<Migration>& migrations) {
+  std::map<int, const Migration*> known;
+  for (const Migration& migration : migrations) known[migration.number] = &migration;
+  for (const AppliedMigration& applied : history) {
+    const auto found = known.find(applied.number);
+    if (found == known.end()) {
+      return Refused("DATABASE_AHEAD",
+                     "The database has the migration " + applied.name +
+                         ", which this version of storegate does not know. Run the version that "
+                         "applied it, or a later one.");
+    }
+    if (applied.checksum != Checksum(found->second->sql)) {
+      return Refused("MIGRATION_CHANGED",
+                     "The migration " + applied.name +
+                         " is not what was applied to the database. Restore the file, and put "
+                         "the change into a new migration.");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<Migration>> ParseMigrations(
+    const std::vector<std::pair<std::string, std::string>>& name_and_text) {
+  std::map<int, Migration> by_number;
+  for (const auto& [file, text] : name_and_text) {
+    if (!file.ends_with(kSuffix)) return BadFile(file, "must be named as 0001_what_it_does.up.sql");
+    const std::string name = file.substr(0, file.size() - kSuffix.size());
+    const size_t underscore = name.find('_');
+    int number = 0;
+    const char* end = name.data() + std::min(underscore, name.size());
+    const auto read = std::from_chars(name.data(), end, number);
+    if (underscore == std::string::npos || underscore + 1 == name.size() || number <= 0 ||
+        read.ec != std::errc() || read.ptr != end) {
+      return BadFile(file, "must begin with a number from 1 and an underscore, as in "
+                           "0001_what_it_does.up.sql");
+    }
+    const auto [entry, fresh] = by_number.try_emplace(number, Migration{number, name, text});
+    if (!fresh) {
+      return BadFile(file, "has the number of " + Quoted(entry->second.name + std::string(kSuffix)));
+    }
+  }
+  std::vector<Migration> migrations;
+  for (auto& [number, migration] : by_number) migrations.push_back(std::move(migration));
+  return migrations;
+}
+
+std::string Checksum(std::string_view sql) {
+  const std::string significant = Significant(sql);
+  unsigned char hash[crypto_hash_sha256_BYTES];
+  crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(significant.data()),
+                     significant.size());
+  char hex[2 * sizeof hash + 1];
+  sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+  return hex;
+}
+
+Status Up(Migrator& migrator, const std::vector<Migration>& migrations,
+          std::vector<std::string>* applied) {
+  applied->clear();
+  std::vector<std::string> done;
+  Status status = migrator.WithLock([&]() -> Status {
+    Result<std::vector<AppliedMigration>> history = migrator.History();
+    if (!history.ok()) return history.status();
+    if (Status checked = CheckHistory(*history, migrations); !checked.ok()) return checked;
+    for (const Migration& migration : migrations) {
+      const bool there = std::ranges::any_of(*history, [&](const AppliedMigration& row) {
+        return row.number == migration.number;
+      });
+      if (there) continue;
+      const AppliedMigration row{migration.number, migration.name, Checksum(migration.sql),
+                                 NowMillis(), 0};
+      if (Status ran = migrator.Apply(row, migration.sql); !ran.ok()) return ran;
+      done.push_back(migration.name);
+    }
+    return {};
+  });
+  if (status.ok()) *applied = std::move(done);
+  return status;
+}
+
+Status CreateTables(Migrator& migrator, const Dialect& dialect,
+                    const std::vector<const schema::Entity*>& entities,
+                    std::vector<std::string>* created) {
+  created->clear();
+  if (Status status = CheckIndexes(dialect, entities); !status.ok()) return status;
+  std::vector<std::string> done;
+  Status status = migrator.WithLock([&]() -> Status {
+    for (const schema::Entity* entity : CreationOrder(entities)) {
+      Result<std::vector<std::string>> columns = migrator.Columns(entity->collection);
+      if (!columns.ok()) return columns.status();
+      if (!columns->empty()) continue;
+      Status made = migrator.Execute(CreateTableSql(dialect, *entity, entities));
+      if (!made.ok()) return made;
+      done.push_back(entity->collection);
+    }
+    return {};
+  });
+  if (status.ok()) *created = std::move(done);
+  return status;
+}
+
+Status CheckTables(Migrator& migrator, const std::vector<const schema::Entity*>& entities) {
+  std::vector<std::string> lacks;
+  bool table_missing = false, column_missing = false;
+  for (const schema::Entity* entity : entities) {
+    Result<std::vector<std::string>> columns = migrator.Columns(entity->collection);
+    if (!columns.ok()) return columns.status();
+    if (columns->empty()) {
+      lacks.push_back("the table " + entity->collection);
+      table_missing = true;
+      continue;
+    }
+    for (const std::string& name : ColumnNames(*entity)) {
+      if (std::ranges::find(*columns, name) != columns->end()) continue;
+      lacks.push_back("the column " + entity->collection + "." + name);
+      column_missing = true;
+    }
+  }
+  if (lacks.empty()) return {};
+  std::string advice;
+  if (table_missing) advice += " Make tables with --create-tables, or by a migration.";
+  if (column_missing) advice += " Add columns by a migration.";
+  return Refused("TABLE_MISMATCH", "The database lacks " + Listed(lacks) + "." + advice);
+}
+
+}  // namespace storegate::migrate
