@@ -1,0 +1,128 @@
+#include "server/service/context.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "server/base/text.h"
+#include "server/service/reasons.h"
+#include "server/service/violations.h"
+#include "server/service/wire_check.h"
+
+namespace storegate::service {
+namespace {
+
+MethodPlan MakePlan(const schema::Method& method) {
+  MethodPlan plan;
+  for (const schema::RequestPredicate& predicate : method.predicates) {
+    plan.predicates.push_back(query::Template::Parse(predicate.where, *method.entity,
+                                                     method.request->GetDescriptor(),
+                                                     predicate.field));
+  }
+  if (!method.when.empty()) {
+    plan.when.push_back(query::Template::Parse(method.when, *method.entity, nullptr, nullptr));
+  }
+  if (method.password != nullptr) {
+    for (const schema::Field& field : method.entity->fields) {
+      if (!field.password) continue;
+      if (plan.password == nullptr || field.name == method.password->name()) {
+        plan.password = &field;
+      }
+    }
+  }
+  return plan;
+}
+
+std::string ValueText(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
+  return "";
+}
+
+Status Missing(const schema::Entity& entity, const schema::Key& key,
+               const repository::KeyValues& values, std::string_view reason, std::string what) {
+  Status status(Code::kNotFound, reason, entity.name + " " + std::move(what));
+  status.With("entity", entity.full_name);
+  for (size_t i = 0; i < key.fields.size() && i < values.size(); ++i) {
+    std::string text = ValueText(values[i]);
+    status.With(key.fields[i]->name, text.size() <= 255 ? std::move(text) : std::string());
+  }
+  return status;
+}
+
+std::string NamesOf(const schema::Key& key) {
+  std::string names;
+  for (const schema::Field* field : key.fields) {
+    if (!names.empty()) names += " and ";
+    names += field->name;
+  }
+  return names;
+}
+
+}  // namespace
+
+Context::Context(const schema::Schema& schema, Service::Routes routes, query::TokenSealer sealer,
+                 Options options)
+    : schema(schema),
+      routes(std::move(routes)),
+      sealer(std::move(sealer)),
+      options(options),
+      hasher(options.password_memory_bytes, options.password_passes, options.password_threads,
+             options.password_queue_max),
+      compute(options.compute_threads, options.compute_queue_max) {
+  for (const schema::Store& store : schema.stores) {
+    for (const schema::Method& method : store.methods) plans.emplace(&method, MakePlan(method));
+  }
+}
+
+repository::Executor* Context::ExecutorOf(const schema::Entity* entity) const {
+  const auto found = routes.find(entity);
+  return found == routes.end() ? nullptr : found->second;
+}
+
+CallState::CallState(Context* context, Call call)
+    : context(context), call(std::move(call)), home(context->ExecutorOf(this->call.method->entity)) {}
+
+Status CallState::Parse(bool write, const google::protobuf::FieldDescriptor* batch) {
+  WireLimits limits;
+  limits.max_nesting = context->options.max_nesting;
+  limits.refuse_unknown = write;
+  limits.batch = batch;
+  limits.max_batch = context->options.max_batch;
+  const google::protobuf::Message& prototype = *method().request;
+  if (Status status = CheckWire(call.request, *prototype.GetDescriptor(), limits); !status.ok()) {
+    return status;
+  }
+  request = ParseChecked(call.request, prototype, &arena);
+  // What was parsed is kept as the message only.
+  std::string().swap(call.request);
+  return {};
+}
+
+Status DeadlineExceeded() {
+  return Status(Code::kDeadlineExceeded, reason::kDeadlineExceeded,
+                "the deadline passed before the database was asked");
+}
+
+Status RecordNotFound(const schema::Entity& entity, const schema::Key& key,
+                      const repository::KeyValues& values) {
+  return Missing(entity, key, values, reason::kRecordNotFound,
+                 "with this " + NamesOf(key) + " does not exist");
+}
+
+Status RecordDeleted(const schema::Entity& entity, const schema::Key& key,
+                     const repository::KeyValues& values) {
+  return Missing(entity, key, values, reason::kRecordDeleted,
+                 "with this " + NamesOf(key) + " was deleted");
+}
+
+Result<std::optional<int64_t>> ReadEtag(const std::string& etag, std::string field) {
+  if (etag.empty()) return std::optional<int64_t>();
+  const std::optional<int64_t> version = ParseEtag(etag);
+  if (!version) {
+    return Invalid(std::move(field), "not an etag of this gateway; got " + Quoted(etag),
+                   reason::kInvalidEtag);
+  }
+  return version;
+}
+
+}  // namespace storegate::service
