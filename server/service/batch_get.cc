@@ -115,8 +115,8 @@ void BatchGet(const CallPtr& call) {
   task.deadline = call->call.deadline;
   task.run = [call, asked](const Status& status, repository::Session* session) {
     if (!status.ok()) return call->Fail(status);
-    repository::WireSink sink(&call->rows,
-                              call->method().records == nullptr ? 0 : call->method().records->number());
+    const FieldDescriptor* records = call->method().records;
+    repository::WireSink sink(&call->rows, records == nullptr ? 0 : records->number());
     sink.SetEntity(&call->entity());
     // A thousand records of a megabyte must not be held only to be refused.
     sink.StopAfter(kMaxResponseBytes);

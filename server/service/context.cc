@@ -80,7 +80,9 @@ repository::Executor* Context::ExecutorOf(const schema::Entity* entity) const {
 }
 
 CallState::CallState(Context* context, Call call)
-    : context(context), call(std::move(call)), home(context->ExecutorOf(this->call.method->entity)) {}
+    : context(context),
+      call(std::move(call)),
+      home(context->ExecutorOf(this->call.method->entity)) {}
 
 Status CallState::Parse(bool write, const google::protobuf::FieldDescriptor* batch) {
   WireLimits limits;

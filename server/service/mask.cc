@@ -262,7 +262,8 @@ Result<Mask> ParseMask(const std::vector<std::string>& paths, std::string_view m
   }
   if (!violations.empty()) return violations.ToStatus();
   for (int index : whole) mask.whole.push_back(&entity.fields[static_cast<size_t>(index)]);
-  std::erase_if(mask.nested, [&](const MaskPath& path) { return whole.contains(path.field->index); });
+  std::erase_if(mask.nested,
+                [&](const MaskPath& path) { return whole.contains(path.field->index); });
   return mask;
 }
 

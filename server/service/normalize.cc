@@ -113,7 +113,9 @@ void NormalizeOne(Message* holder, const FieldDescriptor* field, int index, cons
     case Type::kStruct: NormalizeStruct(MutableMessageAt(holder, field, index)); break;
     case Type::kValue: NormalizeValue(MutableMessageAt(holder, field, index)); break;
     case Type::kListValue: NormalizeListValue(MutableMessageAt(holder, field, index)); break;
-    case Type::kMessage: NormalizeFields(MutableMessageAt(holder, field, index), *shape.message); break;
+    case Type::kMessage:
+      NormalizeFields(MutableMessageAt(holder, field, index), *shape.message);
+      break;
     default: break;
   }
 }

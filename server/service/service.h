@@ -71,7 +71,7 @@ class Service {
 
   // Never blocks. Any thread. Statuses: those of design's contracts, each with a
   // reason; INVALID_ARGUMENT lists every violation, in order of the fields, with
-  // paths from the request ("product.name", "requests[3].product.price_cents").
+  // paths from the request ("book.title", "requests[3].book.pages").
   void Handle(Call call);
 
  private:

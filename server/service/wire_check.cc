@@ -189,8 +189,9 @@ Status Checker::Check(std::string_view bytes, const Descriptor& type, const Fram
     if (field->is_repeated()) ++elements_;
     if (field->type() == FieldDescriptor::TYPE_STRING) {
       if (size_t bad = FindInvalidUtf8(token.content); bad != std::string_view::npos) {
-        return Invalid(PathOf(&here), "not UTF-8: byte " + std::to_string(bad) + " of " +
-                                          std::to_string(token.content.size()) + " is the first wrong one",
+        return Invalid(PathOf(&here),
+                       "not UTF-8 at byte " + std::to_string(bad) + " of its " +
+                           std::to_string(token.content.size()),
                        reason::kInvalidUtf8);
       }
     } else if (field->type() == FieldDescriptor::TYPE_MESSAGE) {
