@@ -71,12 +71,12 @@ class Checker {
       }
     }
     for (const schema::RequestPredicate& predicate : method.predicates) {
-      Result<Template> parsed = Template::Parse(predicate.where, *method.entity,
-                                                predicate.field->containing_type(), predicate.field);
+      const auto* request = predicate.field->containing_type();
+      Result<Template> parsed =
+          Template::Parse(predicate.where, *method.entity, request, predicate.field);
       if (parsed.ok()) continue;
-      Report(predicate.location, "where of " + predicate.field->containing_type()->name() + "." +
-                                     predicate.field->name() + " is wrong: " +
-                                     parsed.status().message());
+      Report(predicate.location, "where of " + request->name() + "." + predicate.field->name() +
+                                     " is wrong: " + parsed.status().message());
     }
   }
 

@@ -32,7 +32,8 @@ Result<SortKey> ParseTerm(std::string_view term, const schema::Entity& entity) {
       space == std::string_view::npos ? std::string_view() : Trim(term.substr(space));
   const schema::Field* field = entity.Find(name);
   if (field == nullptr) {
-    std::string message = "in " + Quoted(term) + ": " + entity.name + " has no field " + Quoted(name);
+    std::string message =
+        "in " + Quoted(term) + ": " + entity.name + " has no field " + Quoted(name);
     if (name.find('.') != std::string_view::npos) {
       message += "; what is inside a field cannot be sorted by";
     }

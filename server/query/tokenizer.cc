@@ -205,7 +205,8 @@ class Tokenizer {
       case 't': out->push_back('\t'); break;
       case 'u': ++at_; return UnicodeEscape(start, out);
       default:
-        return FilterError(start, "unknown escape; known are \\\" \\' \\\\ \\n \\r \\t \\uXXXX \\*");
+        return FilterError(start,
+                           "unknown escape; known are \\\" \\' \\\\ \\n \\r \\t \\uXXXX \\*");
     }
     ++at_;
     return {};

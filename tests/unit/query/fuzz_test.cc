@@ -1,0 +1,132 @@
+// Random texts, from noise to nearly right: no text may crash the parser, and
+// whatever it takes can be bound, described and evaluated.
+#include <cstdlib>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "server/base/text.h"
+#include "server/query/evaluate.h"
+#include "server/query/order.h"
+#include "server/query/predicate.h"
+#include "tests/unit/query/test_schema.h"
+
+namespace storegate::query {
+namespace {
+
+int Rounds(int full) { return std::getenv("STOREGATE_LONG") ? full : full / 10; }
+
+class FuzzTest : public testing::Test {
+ protected:
+  FuzzTest() {
+    const char* seed = std::getenv("STOREGATE_SEED");
+    seed_ = seed ? std::strtoul(seed, nullptr, 10) : std::random_device()();
+    random_.seed(seed_);
+    std::cout << "STOREGATE_SEED=" << seed_ << std::endl;
+  }
+
+  size_t Below(size_t bound) { return random_() % bound; }
+
+  template <typename T>
+  const T& AnyOf(const std::vector<T>& choices) {
+    return choices[Below(choices.size())];
+  }
+
+  // True when the text was taken.
+  bool Try(const std::string& text) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed_ << ": " << Quoted(text));
+    const Result<Template> parsed =
+        Template::Parse(text, Book(), Values(), Values()->FindFieldByName("opt_text"));
+    if (!parsed.ok()) {
+      EXPECT_EQ(parsed.status().reason(), "INVALID_FILTER");
+      const std::string& position = parsed.status().metadata().at("position");
+      EXPECT_LE(std::stoul(position), std::max<size_t>(text.size(), 8192));
+      EXPECT_EQ(FindInvalidUtf8(parsed.status().message()), std::string::npos);
+      return false;
+    }
+    const Result<Predicate> bound = parsed->Bind(request_.get());
+    EXPECT_TRUE(bound.ok()) << bound.status().ToString();
+    if (!bound.ok()) return false;
+    EXPECT_FALSE(Describe(*bound).empty());
+    for (const auto* book : {full_.get(), empty_.get()}) {
+      EXPECT_NE(Matches(*bound, *book), Matches(Predicate::Not(*bound), *book));
+    }
+    return true;
+  }
+
+  unsigned long seed_;
+  std::mt19937 random_;
+  std::unique_ptr<google::protobuf::Message> request_ = Make("Values", R"({
+    "flag": true, "i32": 5, "text": "x", "texts": ["a", "b"], "time": "2026-01-01T00:00:00Z",
+    "color": "RED", "colors": ["RED", "GREEN"], "f64s": [1, 2], "optText": "y"})");
+  std::unique_ptr<google::protobuf::Message> empty_ = MakeBook("{}");
+  std::unique_ptr<google::protobuf::Message> full_ = MakeBook(R"({
+    "flag": true, "i32": 5, "text": "x", "extra": {"a": {"b": [1, {"c": null}]}},
+    "any": [1, "x"], "many": [1], "inner": {"inner": {"title": "x", "sizes": {"a": 1}}},
+    "tags": ["a"], "numbers": [5], "labels": {"a": "b"}, "byNumber": {"5": "x"},
+    "byFlag": {"true": {"title": "t"}}, "extraOf": {"m": {"a": 1}}})");
+};
+
+TEST_F(FuzzTest, NoiseNeverCrashes) {
+  for (int i = 0; i < Rounds(200000); ++i) {
+    std::string text(Below(40), '\0');
+    for (char& byte : text) byte = static_cast<char>(random_());
+    Try(text);
+  }
+}
+
+TEST_F(FuzzTest, PiecesOfTheLanguageNeverCrash) {
+  const std::vector<std::string> pieces = {
+      "flag", "i32", "f64", "text", "color", "tags", "labels", "extra", "any", "inner", "by_number",
+      "by_flag", "extra_of", "times", "many", "secret", ".", "a", "true", "5", ".title", ".inner",
+      "=", "!=", "<", "<=", ">", ">=", ":", "'x'", "\"\\u00e9\"", "'\\*'", "'*'", "-5", "1e9",
+      "2.5s", "RED", "$", "$text", "$texts", "$i32", "$inner", "AND", "OR", "NOT", "(", ")", ",",
+      "*", "\\", "'", "\xFF", "é", std::string(300, 'a'), std::string(300, '9')};
+  for (int i = 0; i < Rounds(500000); ++i) {
+    std::string text;
+    for (size_t j = Below(12); j > 0; --j) text += AnyOf(pieces) + (Below(3) ? " " : "");
+    Try(text);
+  }
+}
+
+TEST_F(FuzzTest, GoodTextsAreTakenAndTheirDamagedCopiesAreSurvived) {
+  const std::vector<std::string> good = {
+      "flag = true", "i32 >= 5", "f64 < 2.5e3", "text != 'x\\*y'", "color = VERDANT",
+      "tags : 'a'", "numbers : 5", "labels.a = 'b'", "labels : \"a\"", "extra.a.b = 'x'",
+      "extra.a : 'b'", "inner.inner.sizes.a > 0", "by_flag.true.title = 't'", "any = 'x'",
+      "time > '2026-01-01T00:00:00Z'", "span <= 2s", "text = $texts", "tags : $texts",
+      "text = $", "time < $time", "color = $colors", "extra.x = $f64s", "extra_of.m.a = 1"};
+  for (int i = 0; i < Rounds(200000); ++i) {
+    std::string text = AnyOf(good);
+    for (size_t j = Below(4); j > 0; --j) text += " AND " + AnyOf(good);
+    ASSERT_TRUE(Try(text)) << text;
+    for (size_t j = 1 + Below(3); j > 0 && !text.empty(); --j) {
+      const size_t at = Below(text.size());
+      switch (Below(3)) {
+        case 0: text.erase(at, 1 + Below(3)); break;
+        case 1: text.insert(at, 1, static_cast<char>(random_())); break;
+        default: text[at] = static_cast<char>(random_());
+      }
+    }
+    Try(text);
+  }
+}
+
+TEST_F(FuzzTest, OrdersNeverCrash) {
+  const std::vector<std::string> pieces = {"text", "i32", "id",  "desc", "asc", ",", " ", "tags",
+                                           "x",    ".",   "\xFF", "etag", "",    "time"};
+  for (int i = 0; i < Rounds(200000); ++i) {
+    std::string text;
+    for (size_t j = Below(14); j > 0; --j) text += AnyOf(pieces) + (Below(2) ? " " : "");
+    const Result<Order> order = ParseOrder(text, Book());
+    if (order.ok()) {
+      ASSERT_FALSE(order->empty());
+      ASSERT_EQ(order->back().field, Book().id) << text;
+    } else {
+      ASSERT_EQ(order.status().reason(), "INVALID_ORDER_BY") << text;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace storegate::query
