@@ -1,19 +1,13 @@
 // A database that stops answering, stops, and many threads at once.
 #include <atomic>
-#include <cstdlib>
 
 #include "tests/unit/repository/executor_fixture.h"
+#include "tests/unit/repository/long_run.h"
 
 namespace storegate::repository {
 namespace {
 
 const Status kGone(Code::kUnavailable, "DATABASE_UNAVAILABLE", "gone");
-
-// Full counts with STOREGATE_LONG=1, else a tenth.
-int Repeats(int full) {
-  const char* value = std::getenv("STOREGATE_LONG");
-  return value != nullptr && std::string_view(value) == "1" ? full : full / 10;
-}
 
 class ExecutorFailureTest : public ExecutorTest {
  protected:
