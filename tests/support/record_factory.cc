@@ -54,6 +54,7 @@ std::vector<MessagePtr> RecordFactory::MakeMany(const Entity& entity, int count,
   for (const Field& field : entity.fields) {
     if (!field.references || !Writable(field)) continue;
     if (field.references->entity == &entity && !field.required) continue;
+    if (!field.required && args.required_only) continue;
     if (!field.required && !args.all_fields && random_.Chance(30)) continue;
     const int needed = InUniqueIndex(field) ? count : 1;
     parents[&field] = CreatedMany(*field.references->entity, needed, {});
@@ -74,6 +75,7 @@ std::vector<MessagePtr> RecordFactory::MakeMany(const Entity& entity, int count,
         SetValue(record.get(), field, GetValue(parent, *field.references->field));
         continue;
       }
+      if (!field.required && args.required_only && !InUniqueIndex(field)) continue;
       if (!field.oneof.empty() && !field.required) {
         // Whoever comes first; the dice decide how often that is.
         if (oneofs.count(field.oneof) > 0 || random_.Chance(60)) continue;

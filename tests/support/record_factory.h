@@ -15,6 +15,8 @@ namespace storegate::test {
 struct MakeArgs {
   // Sets every field that a caller may set; else optional ones by chance.
   bool all_fields = false;
+  // Sets only what a record must have: small ones, many alike.
+  bool required_only = false;
   // The caller gives the id; else the gateway or the database does.
   bool with_id = true;
 };
