@@ -24,8 +24,9 @@ void ConfigFlags::AddTo(CLI::App* app, Which which) {
   for (const ConfigKey& key : ConfigKeys()) {
     bool schema = key.name == "proto" || key.name == "descriptor_set";
     if (which == Which::kSchema && !schema) continue;
-    std::string help = key.help;
-    if (!key.default_text.empty()) help += " [" + key.default_text + "]";
+    // Const: CLI11 takes a variable here for the one to set.
+    const std::string help =
+        key.default_text.empty() ? key.help : key.help + " [" + key.default_text + "]";
     CLI::Option* option =
         key.value_name.empty()
             ? app->add_flag(key.FlagName(), help)

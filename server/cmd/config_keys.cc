@@ -159,6 +159,8 @@ std::vector<ConfigKey> MakeKeys() {
   keys.push_back(Number("default_deadline_ms", 1, kHourMs,
                         "Deadline of calls that come without one",
                         [](Config& c) -> auto& { return c.rpc.default_deadline; }));
+  keys.push_back(Number("max_deadline_ms", 1, 24 * kHourMs, "The most that a call can ask for",
+                        [](Config& c) -> auto& { return c.rpc.max_deadline; }));
   keys.push_back(Number("lead_ms", 0, kHourMs,
                         "At shutdown: time to listen on while health says NOT_SERVING",
                         [](Config& c) -> auto& { return c.rpc.lead; }));
@@ -186,6 +188,8 @@ std::vector<ConfigKey> MakeKeys() {
                         [](Config& c) -> auto& { return c.rpc.max_connections; }));
   keys.push_back(Number("limits.max_streams", 1, 1000000, "Calls at a time on a connection",
                         [](Config& c) -> auto& { return c.rpc.max_streams; }));
+  keys.push_back(Number("limits.max_calls", 1, 10000000, "Calls under way in all",
+                        [](Config& c) -> auto& { return c.rpc.max_calls; }));
   keys.push_back(Number("limits.max_queue", 1, 10000000, "Calls that wait for a database",
                         [](Config& c) -> auto& { return c.queue_max; }));
   return keys;

@@ -34,7 +34,7 @@ message Book {
   enum Kind { KIND_UNSPECIFIED = 0; NOVEL = 1; }
   string id = 1;
   string title = 2;
-  string author_id = 3 [(storegate.v1.field) = { references: "Author.id" max_len: 50 }];
+  string author_id = 3 [(storegate.v1.field) = { required: true references: "Author.id" max_len: 50 }];
   int64 pages = 4;
   Kind kind = 5;
   google.protobuf.Struct metadata = 6;
