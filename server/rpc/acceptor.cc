@@ -30,6 +30,17 @@ constexpr int kAcceptsPerRound = 256;
 
 int OpenSpare() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
 
+// How many connections wait to be accepted. For a listening socket the kernel
+// gives that as tcpi_unacked (net/ipv4/tcp.c, tcp_get_info); where it does not, one.
+int Waiting(int listener) {
+  pollfd polled{listener, POLLIN, 0};
+  if (poll(&polled, 1, 0) <= 0) return 0;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool known = getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  return known ? std::max(1, static_cast<int>(info.tcpi_unacked)) : 1;
+}
+
 // The peer closed before we came to it, as all do in the backlog of a flood.
 bool AlreadyClosed(int fd) {
   char byte;
@@ -85,8 +96,9 @@ void Acceptor::Stop() {
 void Acceptor::Run() {
   std::vector<pollfd> polled{{wake_.get(), POLLIN, 0}};
   for (const Descriptor& listener : listeners_) polled.push_back({listener.get(), POLLIN, 0});
+  // Newcomers who have waited for room in vain, of each listener.
+  std::vector<int> turn_away(polled.size(), 0);
   bool pause = false;
-  bool waited_for_room = false;
   for (;;) {
     const int ready =
         poll(polled.data(), pause ? 1 : polled.size(), pause ? static_cast<int>(kPause.count()) : -1);
@@ -95,25 +107,22 @@ void Acceptor::Run() {
       return;
     }
     if (ready > 0 && polled[0].revents != 0) return;
-    if (pause || ready <= 0) {
-      pause = false;
-      continue;
-    }
+    pause = false;
     if (Full()) Sweep();
-    if (Full() && !waited_for_room) {
-      waited_for_room = pause = true;
-      continue;
-    }
-    waited_for_room = false;
-    const bool turn_away = Full();
     for (size_t i = 1; i < polled.size(); ++i) {
-      if (polled[i].revents != 0 && !AcceptSome(polled[i].fd, turn_away)) pause = true;
+      if (!AcceptSome(polled[i].fd, std::exchange(turn_away[i], 0))) pause = true;
+    }
+    if (!Full()) continue;
+    for (size_t i = 1; i < polled.size(); ++i) {
+      turn_away[i] = Waiting(polled[i].fd);
+      if (turn_away[i] > 0) pause = true;
     }
   }
 }
 
-bool Acceptor::AcceptSome(int listener, bool turn_away) {
-  for (int n = 0; n < kAcceptsPerRound && (turn_away || !Full()); ++n) {
+bool Acceptor::AcceptSome(int listener, int turn_away) {
+  for (int n = 0; n < kAcceptsPerRound; ++n) {
+    if (Full() && turn_away-- <= 0) return true;
     if (AcceptOne(listener)) continue;
     return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
   }

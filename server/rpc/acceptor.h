@@ -69,9 +69,9 @@ class Acceptor {
   };
 
   void Run();
-  // Takes what waits, as long as there is room; with `turn_away`, closes what there
-  // is no room for. False when there is no descriptor to accept with.
-  bool AcceptSome(int listener, bool turn_away);
+  // Takes who waits, as long as there is room, and then closes `turn_away` more.
+  // False when there is no descriptor to accept with.
+  bool AcceptSome(int listener, int turn_away);
   // False when nothing can be accepted at present; errno says why.
   bool AcceptOne(int listener);
   void Admit(Descriptor fd, int listener);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "google/rpc/error_details.pb.h"
 #include "grpc/health/v1/health.pb.h"
 #include "grpc/reflection/v1/reflection.pb.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
@@ -23,8 +24,10 @@ ReflectionIndex::ReflectionIndex(const schema::Schema& schema) {
   // The schema's files first: where it has its own copy of one, that is the one.
   for (const FileDescriptor* file : schema.files) Add(file);
   for (const schema::Store& store : schema.stores) services_.push_back(store.full_name);
+  // Error details too, so that clients can show them.
   for (const FileDescriptor* file :
-       {grpc::health::v1::HealthCheckRequest::descriptor()->file(),
+       {google::rpc::ErrorInfo::descriptor()->file(),
+        grpc::health::v1::HealthCheckRequest::descriptor()->file(),
         grpc::reflection::v1::ServerReflectionRequest::descriptor()->file(),
         grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()}) {
     Add(file);

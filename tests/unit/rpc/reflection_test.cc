@@ -99,6 +99,8 @@ TYPED_TEST(Reflection, FindsAFileByAnythingInIt) {
             "grpc/health/v1/health.proto");
   EXPECT_EQ(this->Names(this->AskSymbol("grpc.reflection.v1.ServerReflection"))[0],
             "grpc/reflection/v1/reflection.proto");
+  EXPECT_EQ(this->Names(this->AskSymbol("google.rpc.ErrorInfo"))[0],
+            "google/rpc/error_details.proto");
   EXPECT_EQ(this->Names(this->AskSymbol("storegate.v1.field"))[0], "storegate/v1/schema.proto");
 }
 
