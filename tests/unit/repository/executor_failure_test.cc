@@ -40,15 +40,15 @@ TEST_F(ExecutorFailureTest, EverySessionIsOpenAfterTheStart) {
 }
 
 TEST_F(ExecutorFailureTest, WhileOneProbesTheOthersFailFastWithoutACall) {
-  Gate gate;
   Executor& executor = Start();
+  const auto gate = std::make_shared<Gate>();  // a probe may outlive this function
   const int connects = database_.CountConnects();
   // From here on whoever connects is held, and whoever calls is told off.
   database_.Set(&FakeDatabase::get_status, kGone);
-  database_.on_connect = [&] { gate.Pass(); };
+  database_.on_connect = [gate] { gate->Pass(); };
   executor.Submit(Read("first"));
   EXPECT_EQ(inbox_.Await(1)[0].status.code(), Code::kUnavailable);
-  gate.AwaitHeld(1);
+  gate->AwaitHeld(1);
   EXPECT_FALSE(executor.healthy());
   for (int i = 0; i < 50; ++i) {
     executor.Submit(Read("more"));
@@ -62,7 +62,7 @@ TEST_F(ExecutorFailureTest, WhileOneProbesTheOthersFailFastWithoutACall) {
   executor.Submit(Put("a", 1));
   EXPECT_TRUE(inbox_.Await(1)[0].status.ok()) << "writes have a session that answers";
   database_.Set(&FakeDatabase::get_status, {});
-  gate.Open();
+  gate->Open();
   AwaitRecovery(executor);
   EXPECT_TRUE(executor.healthy());
   EXPECT_GT(database_.CountConnects(), connects);
@@ -70,20 +70,21 @@ TEST_F(ExecutorFailureTest, WhileOneProbesTheOthersFailFastWithoutACall) {
 
 TEST_F(ExecutorFailureTest, WhatWaitedWhenTheDatabaseWentIsAnsweredToo) {
   Executor& executor = Start();
-  Gate point, scan, probe;
+  Gate point, scan;
+  const auto probe = std::make_shared<Gate>();  // which may outlive this function
   Hold(Lane::kPoint, &point);
   Hold(Lane::kScan, &scan);
   for (int i = 0; i < 200; ++i) executor.Submit(Read(std::to_string(i)));
   for (int i = 0; i < 20; ++i) executor.Submit(Step(Lane::kScan, "waits"));
   database_.Set(&FakeDatabase::get_status, kGone);
-  database_.on_connect = [&] { probe.Pass(); };
+  database_.on_connect = [probe] { probe->Pass(); };
   point.Open();
   // The scan lane's own worker is held all the time: the other lane's answers.
   for (const Answer& answer : inbox_.Await(221)) {
     EXPECT_EQ(answer.status.code(), answer.what == "held" ? Code::kOk : Code::kUnavailable);
   }
   EXPECT_EQ(database_.CountGets(), 1u) << "one call found out, the rest failed fast";
-  probe.Open();
+  probe->Open();
   scan.Open();
   inbox_.Await(1);
 }
