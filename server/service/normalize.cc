@@ -49,12 +49,15 @@ void NormalizeNumber(Message* holder, const FieldDescriptor* field, int index) {
   }
 }
 
-void CutNanos(Message* time, int32_t unit) {
+// What is no valid time must stay so: cutting must not make -1 nanos into 0.
+void CutNanos(Message* time, int32_t unit, bool is_duration) {
   const FieldDescriptor* nanos = time->GetDescriptor()->FindFieldByNumber(2);
   const auto value = static_cast<int32_t>(IntegerAt(*time, nanos));
-  if (value % unit != 0) {
-    time->GetReflection()->SetInt32(time, nanos, value - value % unit);
-  }
+  if (value % unit == 0 || value < -999'999'999 || value > 999'999'999) return;
+  const int64_t seconds = IntegerAt(*time, time->GetDescriptor()->FindFieldByNumber(1));
+  const bool wrong_sign = value < 0 ? !is_duration || seconds > 0 : is_duration && seconds < 0;
+  if (wrong_sign) return;
+  time->GetReflection()->SetInt32(time, nanos, value - value % unit);
 }
 
 // google.protobuf.Value, and what it holds.
@@ -108,8 +111,10 @@ void NormalizeOne(Message* holder, const FieldDescriptor* field, int index, cons
       break;
     case Type::kFloat:
     case Type::kDouble: NormalizeNumber(holder, field, index); break;
-    case Type::kTimestamp: CutNanos(MutableMessageAt(holder, field, index), 1'000'000); break;
-    case Type::kDuration: CutNanos(MutableMessageAt(holder, field, index), 1'000); break;
+    case Type::kTimestamp:
+      CutNanos(MutableMessageAt(holder, field, index), 1'000'000, false);
+      break;
+    case Type::kDuration: CutNanos(MutableMessageAt(holder, field, index), 1'000, true); break;
     case Type::kStruct: NormalizeStruct(MutableMessageAt(holder, field, index)); break;
     case Type::kValue: NormalizeValue(MutableMessageAt(holder, field, index)); break;
     case Type::kListValue: NormalizeListValue(MutableMessageAt(holder, field, index)); break;
