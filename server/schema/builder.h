@@ -53,9 +53,10 @@ class Builder {
   // fields.cc: fields of entities and of the messages inside them.
   void AddFields(Entity* entity);
   void AddField(Entity* entity, const FieldDescriptor* descriptor);
-  void SetRole(Field* field, const v1::FieldOptions& options);
-  void FillShape(const FieldDescriptor* descriptor, Shape* shape);
-  void FillType(const FieldDescriptor* value, Shape* shape);
+  void SetRole(Field* field);
+  // False, and reported, when the type is one that cannot be stored.
+  bool FillShape(const FieldDescriptor* descriptor, Shape* shape);
+  bool FillType(const FieldDescriptor* value, Shape* shape);
   const MessageType* MessageTypeOf(const Descriptor* message);
   const EnumType* EnumTypeOf(const EnumDescriptor* descriptor);
   void FillMessageTypes();

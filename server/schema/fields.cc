@@ -104,18 +104,19 @@ void Builder::AddField(Entity* entity, const FieldDescriptor* descriptor) {
   field->location = LocationOf(descriptor);
   RefuseUnknown(options, field->location);
   if (descriptor->options().HasExtension(v1::where)) {
-    Error(field->location, Label(descriptor) + " has `where`, which is for fields of List requests");
+    Error(field->location,
+          Label(descriptor) + " has `where`, which is for fields of List requests");
   }
   if (!options.embed().empty()) field->role = Role::kEmbed;
   if (!options.count().empty()) field->role = Role::kCount;
-  FillShape(descriptor, field);
+  field->column = options.column().empty() ? descriptor->name() : options.column();
+  if (!FillShape(descriptor, field)) return;
   if (field->stored()) RefuseEntity(*field);
-  field->column = options.column().empty() ? field->name : options.column();
-  SetRole(field, options);
+  SetRole(field);
   ApplyFieldOptions(options, field);
 }
 
-void Builder::SetRole(Field* field, const v1::FieldOptions& options) {
+void Builder::SetRole(Field* field) {
   static const std::map<std::string_view, Role> roles = {{"id", Role::kId},
                                                          {"create_time", Role::kCreateTime},
                                                          {"update_time", Role::kUpdateTime},
@@ -145,7 +146,7 @@ void Builder::SetRole(Field* field, const v1::FieldOptions& options) {
   field->role = found->second;
 }
 
-void Builder::FillShape(const FieldDescriptor* descriptor, Shape* shape) {
+bool Builder::FillShape(const FieldDescriptor* descriptor, Shape* shape) {
   shape->name = descriptor->name();
   shape->number = descriptor->number();
   shape->descriptor = descriptor;
@@ -162,35 +163,38 @@ void Builder::FillShape(const FieldDescriptor* descriptor, Shape* shape) {
       Error(shape->location, Label(descriptor) + " has keys of type " +
                                  shape->key->type_name() + ", which not every database can hold; "
                                  "use int64 or string");
+      return false;
     }
   } else if (descriptor->is_repeated()) {
     shape->presence = Presence::kRepeated;
   } else if (descriptor->has_presence()) {
     shape->presence = Presence::kOptional;
   }
-  FillType(shape->value, shape);
+  return FillType(shape->value, shape);
 }
 
-void Builder::FillType(const FieldDescriptor* value, Shape* shape) {
-  const std::string label = Label(shape->descriptor);
+bool Builder::FillType(const FieldDescriptor* value, Shape* shape) {
+  auto refuse = [&](const std::string& why) {
+    Error(shape->location, Label(shape->descriptor) + " is " + why);
+    return false;
+  };
   switch (value->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL: shape->type = Type::kBool; return;
-    case FieldDescriptor::CPPTYPE_INT32: shape->type = Type::kInt32; return;
-    case FieldDescriptor::CPPTYPE_INT64: shape->type = Type::kInt64; return;
-    case FieldDescriptor::CPPTYPE_UINT32: shape->type = Type::kUint32; return;
-    case FieldDescriptor::CPPTYPE_FLOAT: shape->type = Type::kFloat; return;
-    case FieldDescriptor::CPPTYPE_DOUBLE: shape->type = Type::kDouble; return;
+    case FieldDescriptor::CPPTYPE_BOOL: shape->type = Type::kBool; return true;
+    case FieldDescriptor::CPPTYPE_INT32: shape->type = Type::kInt32; return true;
+    case FieldDescriptor::CPPTYPE_INT64: shape->type = Type::kInt64; return true;
+    case FieldDescriptor::CPPTYPE_UINT32: shape->type = Type::kUint32; return true;
+    case FieldDescriptor::CPPTYPE_FLOAT: shape->type = Type::kFloat; return true;
+    case FieldDescriptor::CPPTYPE_DOUBLE: shape->type = Type::kDouble; return true;
     case FieldDescriptor::CPPTYPE_STRING:
       shape->type = value->type() == FieldDescriptor::TYPE_BYTES ? Type::kBytes : Type::kString;
-      return;
+      return true;
     case FieldDescriptor::CPPTYPE_ENUM:
       shape->type = Type::kEnum;
       shape->enum_type = EnumTypeOf(value->enum_type());
-      return;
+      return true;
     case FieldDescriptor::CPPTYPE_UINT64:
-      Error(shape->location, label + " is " + value->type_name() +
-                                 ", which not every database can hold; use int64 or string");
-      return;
+      return refuse(std::string(value->type_name()) +
+                    ", which not every database can hold; use int64 or string");
     case FieldDescriptor::CPPTYPE_MESSAGE:
       break;
   }
@@ -203,17 +207,19 @@ void Builder::FillType(const FieldDescriptor* value, Shape* shape) {
     shape->type = known->second.type;
     shape->wrapper = known->second.wrapper;
     if (shape->wrapper) shape->value = message->FindFieldByNumber(1);
-  } else if (value->type() == FieldDescriptor::TYPE_GROUP) {
-    Error(shape->location, label + " is a group; use a message");
-  } else if (name == "google.protobuf.Any") {
-    Error(shape->location, label + " is a google.protobuf.Any, whose content nobody can check; "
-                           "use a message, a oneof of messages or google.protobuf.Struct");
-  } else if (name == "google.protobuf.UInt64Value") {
-    Error(shape->location, label + " is a google.protobuf.UInt64Value, which not every database "
-                           "can hold; use Int64Value or StringValue");
-  } else if (EntityOf(message) == nullptr) {
-    shape->message = MessageTypeOf(message);
+    return true;
   }
+  if (value->type() == FieldDescriptor::TYPE_GROUP) return refuse("a group; use a message");
+  if (name == "google.protobuf.Any") {
+    return refuse("a google.protobuf.Any, whose content nobody can check; use a message, a oneof "
+                  "of messages or google.protobuf.Struct");
+  }
+  if (name == "google.protobuf.UInt64Value") {
+    return refuse("a google.protobuf.UInt64Value, which not every database can hold; use "
+                  "Int64Value or StringValue");
+  }
+  if (EntityOf(message) == nullptr) shape->message = MessageTypeOf(message);
+  return true;
 }
 
 // Records are stored on their own; one within another would be a copy.
@@ -252,11 +258,12 @@ void Builder::FillMessageTypes() {
     for (int i = 0; i < message->field_count(); ++i) {
       Shape* shape = &type->fields[i];
       const v1::FieldOptions& options = message->field(i)->options().GetExtension(v1::field);
-      FillShape(message->field(i), shape);
+      bool good = FillShape(message->field(i), shape);
+      type->by_name.emplace(shape->name, shape);
       RefuseUnknown(options, shape->location);
+      if (!good) continue;
       RefuseEntity(*shape);
       ApplyNestedOptions(options, shape);
-      type->by_name.emplace(shape->name, shape);
     }
   }
 }

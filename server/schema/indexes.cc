@@ -124,7 +124,9 @@ bool Builder::AddIndexField(const Entity& entity, const std::string& term, Index
   if (!field->sortable()) {
     return refuse("is a list, a map or a message; only single values have an order");
   }
-  if (field->role == Role::kId) return refuse("is the id, which every index ends with; leave it out");
+  if (field->role == Role::kId) {
+    return refuse("is the id, which every index ends with; leave it out");
+  }
   for (const IndexField& part : index->fields) {
     if (part.field == field) return refuse("is there twice");
   }

@@ -66,8 +66,8 @@ void MethodReader::ReadPredicates(Reading* request) {
 // A field without `where` that is named like one of the entity.
 void MethodReader::ReadEquality(Reading* request, const FieldDescriptor* field) {
   const Field* same = entity_.Find(field->name());
-  std::string advice = "say what it filters with (storegate.v1.where) = \"a_field >= $\", or remove "
-                       "it";
+  const std::string advice =
+      "say what it filters with (storegate.v1.where) = \"a_field >= $\", or remove it";
   if (same == nullptr) {
     std::vector<std::string> names;
     for (const Field* stored : entity_.stored) names.push_back(stored->name);

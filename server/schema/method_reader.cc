@@ -167,7 +167,8 @@ void MethodReader::Read() {
   for (int i = 0; i < request_.message->field_count() && !predicates; ++i) {
     const FieldDescriptor* field = request_.message->field(i);
     if (HasWhere(field)) {
-      report_(LocationOf(field), Label(field) + " has `where`, which is for fields of List requests");
+      report_(LocationOf(field),
+              Label(field) + " has `where`, which is for fields of List requests");
     }
   }
 }

@@ -119,7 +119,7 @@ std::string IndexName(bool unique, std::string_view collection,
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& known) {
   if (name.empty() || name.size() > 200) return "";
   const std::string* best = nullptr;
-  size_t best_distance = std::max<size_t>(1, name.size() / 3) + 1;
+  size_t best_distance = (name.size() + 2) / 3 + 1;
   for (const std::string& candidate : known) {
     size_t distance = EditDistance(AsciiLower(name), AsciiLower(candidate));
     if (distance < best_distance) best = &candidate, best_distance = distance;

@@ -188,8 +188,8 @@ void Builder::ResolveEmbedMany(Field* field, const v1::FieldOptions& options) {
   }
   if (path.entity != holder) {
     Error(field->location, given + ", but " + (options.via().empty() ? "is of " : "goes via ") +
-                               holder->name + "; write \"" + holder->name + ".…\", the field that "
-                               "points here");
+                               holder->name + "; write \"" + holder->name +
+                               ".…\", the field that points here");
     return;
   }
   if (!path.field->references || path.field->references->entity != field->entity) {

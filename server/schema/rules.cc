@@ -54,7 +54,8 @@ void Builder::RefuseUnknown(const pb::Message& options, const Location& where) {
   std::vector<const pb::FieldDescriptor*> set;
   reflection->ListFields(options, &set);
   for (const pb::FieldDescriptor* field : set) {
-    if (field->cpp_type() != pb::FieldDescriptor::CPPTYPE_MESSAGE || !field->is_repeated()) continue;
+    bool messages = field->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE;
+    if (!messages || !field->is_repeated()) continue;
     for (int i = 0; i < reflection->FieldSize(options, field); ++i) {
       RefuseUnknown(reflection->GetRepeatedMessage(options, field, i), where);
     }

@@ -302,7 +302,8 @@ struct Method {
   bool returns_empty = false;   // google.protobuf.Empty
   const google::protobuf::FieldDescriptor* records = nullptr;
   const google::protobuf::FieldDescriptor* missing_ids = nullptr;
-  const google::protobuf::FieldDescriptor* failed_requests = nullptr;  // map<int32, google.rpc.Status>
+  // map<int32, google.rpc.Status>
+  const google::protobuf::FieldDescriptor* failed_requests = nullptr;
   const google::protobuf::FieldDescriptor* next_page_token = nullptr;
   const google::protobuf::FieldDescriptor* total_size = nullptr;
   const google::protobuf::FieldDescriptor* page_info = nullptr;
