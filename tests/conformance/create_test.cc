@@ -75,7 +75,7 @@ TEST_P(CreateCase, TellsEmptyFromUnset) {
       // What is required inside stays.
       for (int i = 0; i < child->GetDescriptor()->field_count(); ++i) {
         const FieldDescriptor* inside = child->GetDescriptor()->field(i);
-        if (RulesOf(inside).required()) make().Fill(child, inside, 1, false);
+        if (MustBeSet(inside)) make().Fill(child, inside, 1, false);
       }
     } else {
       const FieldDescriptor* scalar = field.value;

@@ -48,7 +48,7 @@ TEST_P(UpdateCase, SetsTheFieldsOfTheMaskAndNoOther) {
       if (round == 0) {
         if (!field.references) Change(change.get(), field);
       } else {
-        if (RulesOf(field.descriptor).required() || field.references) continue;
+        if (MustBeSet(field.descriptor) || field.references) continue;
         change->GetReflection()->ClearField(change.get(), field.descriptor);
       }
       Reply updated = store().Update(*change, {field.name});
@@ -257,7 +257,7 @@ TEST_P(UpdateCase, OfDifferentFieldsAtOnceKeepsBoth) {
   std::vector<const Field*> fields;
   for (const Field& field : entity().fields) {
     if (Updatable(field) && !field.references && !field.input_only && field.oneof.empty() &&
-        field.unique == schema::Unique::kNo && !RulesOf(field.descriptor).required()) {
+        field.unique == schema::Unique::kNo && !MustBeSet(field.descriptor)) {
       fields.push_back(&field);
     }
     if (fields.size() == 6) break;

@@ -14,6 +14,7 @@
 #include "server/base/text.h"
 #include "server/base/time.h"
 #include "tests/support/rules.h"
+#include "tests/support/valid.h"
 
 namespace storegate::test {
 namespace {
@@ -75,12 +76,13 @@ std::vector<MessagePtr> RecordFactory::MakeMany(const Entity& entity, int count,
         SetValue(record.get(), field, GetValue(parent, *field.references->field));
         continue;
       }
-      if (!field.required && args.required_only && !InUniqueIndex(field)) continue;
-      if (!field.oneof.empty() && !field.required) {
+      const bool needed = MustBeSet(field.descriptor);
+      if (!needed && args.required_only && !InUniqueIndex(field)) continue;
+      if (!field.oneof.empty() && !needed) {
         // Whoever comes first; the dice decide how often that is.
         if (oneofs.count(field.oneof) > 0 || random_.Chance(60)) continue;
         oneofs.insert(field.oneof);
-      } else if (!field.required && !args.all_fields && !InUniqueIndex(field) &&
+      } else if (!needed && !args.all_fields && !InUniqueIndex(field) &&
                  random_.Chance(25)) {
         continue;
       }

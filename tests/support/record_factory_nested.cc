@@ -4,6 +4,7 @@
 
 #include "tests/support/record_factory.h"
 #include "tests/support/rules.h"
+#include "tests/support/valid.h"
 
 namespace storegate::test {
 namespace {
@@ -31,7 +32,7 @@ void RecordFactory::FillMessage(Message* message, int depth) {
   std::set<const google::protobuf::OneofDescriptor*> oneofs;
   for (int i = 0; i < type->field_count(); ++i) {
     const FieldDescriptor* field = type->field(i);
-    if (!RulesOf(field).required() && random_.Chance(30)) continue;
+    if (!MustBeSet(field) && random_.Chance(30)) continue;
     if (field->real_containing_oneof() != nullptr &&
         !oneofs.insert(field->real_containing_oneof()).second) {
       continue;

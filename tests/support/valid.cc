@@ -50,8 +50,12 @@ std::vector<double> EdgeNumbers(bool is_float) {
 
 bool Allowed(const FieldDescriptor* field, const Rules& rules, const Value& value) {
   if (IsNull(value)) return !rules.required();
-  const bool zero = IsZero(value);
-  if (!field->has_presence() && zero && !field->is_repeated()) return !rules.required();
+  const bool number =
+      std::holds_alternative<int64_t>(value) || std::holds_alternative<double>(value);
+  // Nothing tells a plain number's zero from unset, so the bounds hold for it too.
+  if (!field->has_presence() && !number && IsZero(value) && !field->is_repeated()) {
+    return !rules.required();
+  }
   if (const std::string* text = std::get_if<std::string>(&value)) {
     if (field->cpp_type() == FieldDescriptor::CPPTYPE_ENUM) return true;
     if (rules.required() && text->empty()) return false;
@@ -63,11 +67,20 @@ bool Allowed(const FieldDescriptor* field, const Rules& rules, const Value& valu
   if (const Bytes* bytes = std::get_if<Bytes>(&value)) {
     return LengthAllowed(rules, bytes->data.size()) && !(rules.required() && bytes->data.empty());
   }
-  if (const int64_t* number = std::get_if<int64_t>(&value)) {
-    return InBounds(rules, static_cast<double>(*number));
+  if (const int64_t* whole = std::get_if<int64_t>(&value)) {
+    return InBounds(rules, static_cast<double>(*whole));
   }
-  if (const double* number = std::get_if<double>(&value)) return InBounds(rules, *number);
+  if (const double* real = std::get_if<double>(&value)) return InBounds(rules, *real);
   return true;
+}
+
+bool MustBeSet(const FieldDescriptor* field) {
+  const Rules& rules = RulesOf(field);
+  const bool number = field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE &&
+                      field->cpp_type() != FieldDescriptor::CPPTYPE_STRING &&
+                      field->cpp_type() != FieldDescriptor::CPPTYPE_ENUM;
+  return rules.required() || rules.min_items() > 0 ||
+         (number && !field->has_presence() && !field->is_repeated() && !InBounds(rules, 0));
 }
 
 std::vector<Value> EdgeValues(const FieldDescriptor* field, const Rules& rules) {

@@ -14,6 +14,10 @@ namespace storegate::test {
 // zero is "not set" and allowed unless it is required.
 bool Allowed(const FieldDescriptor* field, const Rules& rules, const Value& value);
 
+// Whether a record without the field breaks a rule: it is required, or its zero is
+// out of its bounds.
+bool MustBeSet(const FieldDescriptor* field);
+
 // Values at the edges of what the type of a scalar field holds: extremes, empty,
 // hostile texts, infinities, negative zero. Those that the rules forbid are left out.
 std::vector<Value> EdgeValues(const FieldDescriptor* field, const Rules& rules);
