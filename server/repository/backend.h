@@ -103,7 +103,8 @@ struct Mutation {
 
 // What became of a mutation. The row as it is afterwards (for kPurge and hard
 // kDelete: as it was before) is in the write's sink, one row a mutation that
-// succeeded, in order.
+// succeeded, in order. What is in the sink of a write that failed, or when Apply
+// itself fails, means nothing: ignore it.
 struct Outcome {
   Status status;
 };

@@ -32,8 +32,8 @@ void AppendJson(const google::protobuf::Message& message, const schema::Shape& s
 // twice the last one counts.
 // INTERNAL, reason MALFORMED_DATA, metadata "field", when the text is not JSON, not
 // UTF-8 or not of the field's type, when a message has a name twice (on the wire the
-// two would be merged), or when it is nested deeper than 100; nothing is appended
-// then.
+// two would be merged), or when it is nested deeper than 200 (protobuf's hundred
+// messages, each with a list around it); nothing is appended then.
 Status JsonToWire(std::string_view json, const schema::Shape& shape, std::string* out);
 
 }  // namespace storegate::repository

@@ -12,8 +12,10 @@ namespace storegate::repository {
 
 class JsonScanner {
  public:
-  // Objects and arrays within each other; one deeper is refused.
-  static constexpr int kMaxDepth = 100;
+  // Objects and arrays within each other; one deeper is refused. A message is at
+  // most two of them ({"children":[…]}), and protobuf's parsers take a hundred
+  // messages: what could be written can be read.
+  static constexpr int kMaxDepth = 200;
 
   explicit JsonScanner(std::string_view text) : text_(text) {}
 

@@ -126,14 +126,14 @@ std::string Nested(const std::string& open, const std::string& close, int times)
   return text;
 }
 
-TEST(JsonHostileTest, AHundredLevelsAreReadAndOneMoreIsMalformed) {
+TEST(JsonHostileTest, TwoHundredLevelsAreReadAndOneMoreIsMalformed) {
   std::string out;
-  EXPECT_TRUE(JsonToWire(Nested("[", "]", 100), SampleField("a_value"), &out).ok());
-  EXPECT_TRUE(JsonToWire(Nested("[", "]", 100), SampleField("a_list_value"), &out).ok());
-  ExpectMalformed("a_value", Nested("[", "]", 101));
-  ExpectMalformed("a_value", Nested("{\"a\":", "}", 101));
+  EXPECT_TRUE(JsonToWire(Nested("[", "]", 200), SampleField("a_value"), &out).ok());
+  EXPECT_TRUE(JsonToWire(Nested("[", "]", 200), SampleField("a_list_value"), &out).ok());
+  ExpectMalformed("a_value", Nested("[", "]", 201));
+  ExpectMalformed("a_value", Nested("{\"a\":", "}", 201));
   // A name that nobody knows is no way around the bound.
-  ExpectMalformed("outer", "{\"unknown\":" + Nested("[", "]", 100) + "}");
+  ExpectMalformed("outer", "{\"unknown\":" + Nested("[", "]", 200) + "}");
   for (const int times : {1000, 1000000}) {
     ExpectMalformed("a_value", Nested("[", "]", times));
     ExpectMalformed("a_value", Nested("[", "", times));

@@ -172,6 +172,13 @@ TEST(JsonTest, ListsOfNumbersArePacked) {
   EXPECT_EQ(bytes, std::string("\xfa\x01\x03\x01\x02\x03", 6));
 }
 
+TEST(JsonTest, TheDeepestMessageThatAParserTakesComesBack) {
+  // The record is one of the hundred messages, its tree the next ones.
+  std::string json = R"({"name":""})";
+  for (int i = 1; i < 99; ++i) json = R"({"name":"","children":[)" + json + "]}";
+  EXPECT_EQ(Again("tree", json), json);
+}
+
 TEST(JsonTest, EqualValuesHaveEqualText) {
   EXPECT_EQ(Again("a_struct", R"({"b":1,"a":{"y":[],"x":0.10}})"),
             Again("a_struct", R"({ "a" : {"x":1e-1,"y":[]}, "b":1.0 })"));
