@@ -105,6 +105,7 @@ Status MapCode(sqlite3* db, int code) {
   }
 }
 
+// `db` may be null.
 void LogFailure(sqlite3* db, int code) {
   // These are how it is used, not faults.
   const int primary = code & 0xFF;
@@ -143,7 +144,8 @@ Failure Explain(sqlite3* db, int code, const schema::Entity& entity) {
       failure.what = ConcernsTransaction(code) || sqlite3_get_autocommit(db) != 0
                          ? Failure::What::kTransaction
                          : Failure::What::kStatement;
-      LogFailure(db, code);
+      // Whether the disk is full, the caller finds out.
+      if ((code & 0xFF) != SQLITE_FULL) LogFailure(db, code);
   }
   failure.status = MapCode(db, code);
   return failure;

@@ -27,7 +27,8 @@ struct Failure {
   std::vector<const schema::Field*> fields;
 };
 
-// REQUIRES: `code` is what the last call with `db` answered, and an error.
+// REQUIRES: `code` is what the last call with `db` answered, and an error. Logs it,
+// but for what callers do and SQLITE_FULL.
 Failure Explain(sqlite3* db, int code, const schema::Entity& entity);
 //   UNAVAILABLE         DATABASE_BUSY         a lock was not had in time
 //   UNAVAILABLE         DATABASE_UNAVAILABLE  the file cannot be read
@@ -37,6 +38,7 @@ Failure Explain(sqlite3* db, int code, const schema::Entity& entity);
 //   FAILED_PRECONDITION NOT_A_DATABASE        something else, or damaged
 //   FAILED_PRECONDITION DATABASE_READ_ONLY
 //   INTERNAL            DATABASE_ERROR        all else
+// Logs it; `db` may be null.
 Status ToStatus(sqlite3* db, int code);
 // The same of a COMMIT: UNKNOWN, reason COMMIT_UNKNOWN, where the disk did not
 // confirm it.

@@ -61,39 +61,44 @@ std::string JsonArray(const std::vector<KeyValues>& values) {
   return json + "]";
 }
 
-// The condition that the key has one of the values. Places are numbered, because
-// a key that is unique among the living uses the condition twice.
-std::string KeyCondition(const GetRequest& request, Sql* sql) {
+// ` FROM … WHERE …`: the rows that have one of the values as key. Places are
+// numbered, because a key that is unique among the living is asked for twice.
+std::string FromKeys(const std::string& table, const GetRequest& request, Sql* sql) {
   const std::vector<const Field*>& fields = request.key->fields;
   const std::vector<KeyValues>& values = request.values;
+  std::string text = " FROM ";
   if (values.size() == 1) {
-    std::string condition;
+    text += table;
     for (size_t i = 0; i < fields.size(); ++i) {
-      condition += (i == 0 ? "" : " AND ") + Quoted(*fields[i]) + " = ?" + std::to_string(i + 1);
+      text += (i == 0 ? " WHERE " : " AND ") + Quoted(*fields[i]) + " = ?" + std::to_string(i + 1);
       sql->values.push_back(values[0][i]);
     }
-    return condition;
+    return text;
   }
   if (FitsJson(*request.key)) {
     sql->values.push_back(JsonArray(values));
-    return Quoted(*fields[0]) + " IN (SELECT value FROM json_each(?1))";
+    return text + table + " WHERE " + Quoted(*fields[0]) + " IN (SELECT value FROM json_each(?1))";
   }
   // The number of rows is rounded up to a power of two, so that there are few
-  // texts; the last value repeated changes nothing.
+  // texts; nulls fill them up and match nothing. CROSS: the values come first,
+  // then the index; of `(a, b) IN (VALUES …)` SQLite makes a scan of the table.
+  text += "(VALUES ";
   size_t rows = 1;
   while (rows < values.size()) rows *= 2;
-  std::string condition = "(";
-  for (size_t i = 0; i < fields.size(); ++i) condition += (i == 0 ? "" : ", ") + Quoted(*fields[i]);
-  condition += ") IN (VALUES ";
   for (size_t row = 0; row < rows; ++row) {
-    condition += row == 0 ? "(" : ", (";
+    text += row == 0 ? "(" : ", (";
     for (size_t i = 0; i < fields.size(); ++i) {
-      sql->values.push_back(values[std::min(row, values.size() - 1)][i]);
-      condition += (i == 0 ? "?" : ", ?") + std::to_string(sql->values.size());
+      sql->values.push_back(row < values.size() ? values[row][i] : Value());
+      text += (i == 0 ? "?" : ", ?") + std::to_string(sql->values.size());
     }
-    condition += ")";
+    text += ")";
   }
-  return condition + ")";
+  text += ") AS asked CROSS JOIN " + table;
+  for (size_t i = 0; i < fields.size(); ++i) {
+    text += (i == 0 ? " WHERE " : " AND ") + Quoted(*fields[i]) + " = asked.column" +
+            std::to_string(i + 1);
+  }
+  return text;
 }
 
 // `"c" = ?` or, for searchable fields, `"c" = ?, "_folded_c" = ?`, and the same for
@@ -128,8 +133,7 @@ Sql Plan::Get(const GetRequest& request) const {
   Sql sql;
   std::string select = "SELECT " + columns(request.with_secrets).list;
   for (const Field* field : request.key->fields) select += ", " + Quoted(*field);
-  const std::string condition = KeyCondition(request, &sql);
-  select += " FROM " + table_ + " WHERE " + condition;
+  select += FromKeys(table_, request, &sql);
   if (request.key->unique != schema::Unique::kLive || !entity_.soft_delete()) {
     sql.text = std::move(select);
     return sql;

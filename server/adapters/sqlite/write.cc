@@ -114,16 +114,20 @@ Status Writer::Explained(int code, const Mutation& mutation) {
     case Failure::What::kStatement: return failure.status;
     case Failure::What::kTransaction: break;
   }
+  if ((code & 0xFF) != SQLITE_FULL) {
+    Lose(failure.status);
+    return failure.status;
+  }
   // SQLite says "full" also when AUTOINCREMENT has no number left.
-  if ((code & 0xFF) == SQLITE_FULL && IsNull(mutation.id) && connection_.InTransaction()) {
+  if (IsNull(mutation.id) && connection_.InTransaction()) {
     Result<bool> exhausted = Exists(plans_.Of(entity).IdsExhausted());
     if (exhausted.ok() && *exhausted) {
       return Status(Code::kResourceExhausted, "IDS_EXHAUSTED",
                     "No " + entity.name + " can be counted any more: the greatest id is taken.");
     }
   }
-  Lose(failure.status);
-  return failure.status;
+  Lose(ToStatus(nullptr, code));
+  return lost_;
 }
 
 // The database's own foreign keys are behind the checks made here, for rows that
