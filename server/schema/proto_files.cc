@@ -49,6 +49,24 @@ class ParseErrors : public pb::io::ErrorCollector {
   std::vector<Diagnostic>* out_;
 };
 
+// Whether brackets nest deeper than protobuf's recursive parser should follow.
+bool NestsTooDeep(const std::string& text, int max_depth) {
+  class Ignore : public pb::io::ErrorCollector {
+    void AddError(int, pb::io::ColumnNumber, const std::string&) override {}
+  } ignore;
+  pb::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
+  pb::io::Tokenizer tokenizer(&stream, &ignore);
+  int depth = 0;
+  while (tokenizer.Next()) {
+    const auto& token = tokenizer.current();
+    if (token.type != pb::io::Tokenizer::TYPE_SYMBOL) continue;
+    if (token.text == "{" || token.text == "[" || token.text == "<") ++depth;
+    if (token.text == "}" || token.text == "]" || token.text == ">") --depth;
+    if (depth > max_depth) return true;
+  }
+  return false;
+}
+
 class BuildErrors : public pb::DescriptorPool::ErrorCollector {
  public:
   BuildErrors(const pb::compiler::SourceLocationTable& locations, std::vector<Diagnostic>* out)
@@ -76,6 +94,12 @@ bool ProtoFiles::IsBuiltin(const std::string& name) {
 }
 
 bool ProtoFiles::Parse(const std::string& name, const std::string& text, File* file) {
+  if (NestsTooDeep(text, kMaxNesting)) {
+    diagnostics_.push_back(
+        {name, 0, 0, "nests deeper than " + std::to_string(kMaxNesting) + " brackets"});
+    file->proto.set_name(name);
+    return false;
+  }
   pb::io::ArrayInputStream stream(text.data(), static_cast<int>(text.size()));
   ParseErrors errors(name, &diagnostics_);
   pb::io::Tokenizer tokenizer(&stream, &errors);

@@ -19,6 +19,7 @@ class ProtoFiles {
  public:
   static constexpr size_t kMaxFiles = 10000;
   static constexpr int kMaxImportDepth = 500;
+  static constexpr int kMaxNesting = 100;
 
   // Whether the file of this name comes with the binary: storegate/v1/*,
   // google/protobuf/*, google/rpc/{status,error_details}.proto. These win over

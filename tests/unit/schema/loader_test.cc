@@ -78,6 +78,12 @@ TEST(Loader, AChainOfImportsHasABound) {
             "imports");
 }
 
+TEST(Loader, NestingHasABound) {
+  std::string deep = "syntax = \"proto3\";";
+  for (int i = 0; i < 200000; ++i) deep += "message A {";
+  ExpectWrong(LoadEmbedded({{"a.proto", deep}}), {{"", "a.proto: nests deeper than 100 brackets"}});
+}
+
 TEST(Loader, AFolderOfItsOwnCopiesOfBuiltInFilesLoads) {
   LoadResult result = Load({{"book.proto", kBook},
                             {"storegate/v1/schema.proto", "not even a proto"},
