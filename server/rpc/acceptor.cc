@@ -100,8 +100,8 @@ void Acceptor::Run() {
   std::vector<int> turn_away(polled.size(), 0);
   bool pause = false;
   for (;;) {
-    const int ready =
-        poll(polled.data(), pause ? 1 : polled.size(), pause ? static_cast<int>(kPause.count()) : -1);
+    const int timeout = pause ? static_cast<int>(kPause.count()) : -1;
+    const int ready = poll(polled.data(), pause ? 1 : polled.size(), timeout);
     if (ready < 0 && errno != EINTR && errno != EAGAIN && errno != ENOMEM) {
       Log(Level::kError, "poll failed; no connection is accepted any more", {{"errno", errno}});
       return;

@@ -16,7 +16,9 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using ServingStatus = HealthCheckResponse::ServingStatus;
 
-Status Ending() { return Status(Code::kUnavailable, "SHUTTING_DOWN", "the server is shutting down"); }
+Status Ending() {
+  return Status(Code::kUnavailable, "SHUTTING_DOWN", "the server is shutting down");
+}
 
 }  // namespace
 

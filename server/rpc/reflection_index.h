@@ -1,7 +1,8 @@
 // What reflection answers from: files, symbols and extensions of the schema, of
-// health and reflection themselves, and of the details of errors. Built once, then only read: any thread.
-// Lookups are in tables of our own, not in a DescriptorPool: a pool with sources
-// behind it would look for any name that a caller makes up.
+// health and reflection themselves, and of the details of errors. Built once, then
+// only read: any thread. Lookups are in tables of our own, not in a
+// DescriptorPool: a pool with sources behind it would look for any name that a
+// caller makes up.
 #pragma once
 
 #include <google/protobuf/descriptor.h>

@@ -192,7 +192,7 @@ TEST(Calls, ManyCancelledCallsLeaveTheServerWell) {
   constexpr size_t kCalls = 1000;
   {
     std::deque<PendingCall> pending;
-    for (size_t i = 0; i < kCalls; ++i) pending.emplace_back(channel, kGetAuthor, std::vector<std::string>{"x"});
+    Begin(channel, kCalls, &pending);
     std::vector<service::Call> calls = held.Take(kCalls);
     // Half are answered while they are being cancelled, half after.
     std::thread answers([&] {

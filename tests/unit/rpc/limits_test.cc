@@ -121,7 +121,7 @@ TEST(Limits, CallsUnderWayAreBoundedInAll) {
   ASSERT_TRUE(server.Start().ok());
   const auto channel = Connect(server);
   std::deque<PendingCall> pending;
-  for (int i = 0; i < 3; ++i) pending.emplace_back(channel, kGetAuthor, std::vector<std::string>{"x"});
+  Begin(channel, 3, &pending);
   std::vector<service::Call> calls = held.Take(3);
   const Reply refused = Invoke(channel, kGetAuthor, {"x"});
   EXPECT_EQ(refused.status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
@@ -129,7 +129,7 @@ TEST(Limits, CallsUnderWayAreBoundedInAll) {
   EXPECT_EQ(refused.info().metadata().at("limit"), "3");
   for (service::Call& call : calls) call.done(Status(), {});
   for (PendingCall& each : pending) EXPECT_TRUE(each.Wait().status.ok());
-  pending.emplace_back(channel, kGetAuthor, std::vector<std::string>{"x"});
+  Begin(channel, 1, &pending);
   held.Take(1)[0].done(Status(), {});
   EXPECT_TRUE(pending.back().Wait().status.ok());
 }

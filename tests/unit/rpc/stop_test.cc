@@ -89,7 +89,7 @@ TEST(Stop, CallsThatAreNeverAnsweredEndAsCancelledAndLateAnswersAreDropped) {
     ASSERT_TRUE(server.Start().ok());
     const auto channel = Connect(server);
     std::deque<PendingCall> pending;
-    for (int i = 0; i < 50; ++i) pending.emplace_back(channel, kGetAuthor, std::vector<std::string>{"x"});
+    Begin(channel, 50, &pending);
     calls = held.Take(50);
     server.Stop();
     for (PendingCall& each : pending) {
@@ -111,7 +111,7 @@ TEST(Stop, AnswersThatComeDuringItAreSafe) {
     ASSERT_TRUE(server.Start().ok());
     const auto channel = Connect(server);
     std::deque<PendingCall> pending;
-    for (int i = 0; i < 100; ++i) pending.emplace_back(channel, kGetAuthor, std::vector<std::string>{"x"});
+    Begin(channel, 100, &pending);
     std::vector<service::Call> calls = held.Take(100);
     std::thread answers([&] {
       for (service::Call& call : calls) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -90,6 +91,10 @@ class PendingCall {
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
   bool waited_ = false;
 };
+
+// Begins `count` calls to GetAuthor more.
+void Begin(const std::shared_ptr<grpc::Channel>& channel, size_t count,
+           std::deque<PendingCall>* pending);
 
 // The descriptors of this process that are open now.
 int OpenDescriptors();
