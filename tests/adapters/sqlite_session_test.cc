@@ -245,6 +245,8 @@ TEST_F(SqliteSession, OneWriteOfAGroupFailsAloneAndWhole) {
 TEST_F(SqliteSession, EachConflictNamesItsFields) {
   PutAuthor("1", "email: 'a@x'");
   EXPECT_THAT(Put(Author(), "id: '1' name: 'x' slug: 'new'"), HasReason("RECORD_EXISTS"));
+  EXPECT_THAT(Put(Author(), "id: '1' name: 'x' slug: 's1' email: 'a@x'"),
+              HasReason("RECORD_EXISTS"));
   Status status = Put(Author(), "id: '2' name: 'x' slug: 's1'");
   EXPECT_THAT(status, HasReason("UNIQUE_VIOLATION"));
   EXPECT_EQ(status.metadata().at("fields"), "slug");

@@ -109,6 +109,12 @@ Status Writer::Explained(int code, const Mutation& mutation) {
       if (failure.fields == std::vector<const Field*>{entity.id}) {
         return repository::RecordExists(entity, mutation.id);
       }
+      // SQLite names one index of those that fail, and the id comes before others.
+      if (mutation.change == Change::kInsert && !IsNull(mutation.id)) {
+        Result<State> state = ReadState(mutation, {});
+        if (!state.ok()) return state.status();
+        if (state->found) return repository::RecordExists(entity, mutation.id);
+      }
       return repository::UniqueViolation(entity, failure.fields);
     case Failure::What::kForeignKey: return ForeignKeyStatus(mutation);
     case Failure::What::kStatement: return failure.status;
