@@ -11,7 +11,6 @@
 #include <system_error>
 #include <utility>
 
-#include "server/base/text.h"
 
 namespace storegate::rpc {
 namespace {
@@ -24,8 +23,10 @@ constexpr int kFreePortAttempts = 16;
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
 Status Failed(const std::string& host, int port, const std::string& why) {
+  const bool v6 = host.find(':') != std::string::npos && !host.starts_with('[');
   return Status(Code::kUnavailable, "LISTEN_FAILED",
-                "cannot listen on " + Quoted(host) + " port " + std::to_string(port) + ": " + why)
+                "cannot listen on " + (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port) +
+                    ": " + why)
       .With("host", host)
       .With("port", std::to_string(port));
 }
