@@ -91,5 +91,7 @@ int main(int argc, char** argv) {
   storegate::CaptureProtobufLogs();
   // A client that is gone must be an error of its connection, not the end.
   std::signal(SIGPIPE, SIG_IGN);
+  // Likewise a file that may not grow (ulimit -f): the database is full then.
+  std::signal(SIGXFSZ, SIG_IGN);
   return storegate::cmd::Main(argc, argv);
 }
