@@ -31,7 +31,7 @@ def test_an_organization_with_members(org):
     found = org.call("org.v1.MemberStore/GetMember", {"organization_id": made["id"], "email": "A@EXAMPLE.com"})
     assert found == first
     fails(lambda: org.call("org.v1.MemberStore/GetMember", {"organization_id": made["id"]}),
-          "INVALID_ARGUMENT", "INVALID_FIELD")
+          "INVALID_ARGUMENT", "KEY_REQUIRED")
     fails(lambda: org.call("org.v1.OrganizationStore/DeleteOrganization", {"id": made["id"]}),
           "FAILED_PRECONDITION", "RECORD_REFERENCED")
     assert org.call("org.v1.MemberStore/DeleteMember", {"id": first["id"]}) == {}

@@ -53,7 +53,9 @@ def test_get_by_any_unique_key(shop):
     category = shop.call("shop.v1.CategoryStore/GetCategory", {"slug": "shoes"})
     assert category == shop.call("shop.v1.CategoryStore/GetCategory", {"id": category["id"]})
     fails(lambda: shop.call("shop.v1.CategoryStore/GetCategory", {"slug": "hats"}), "NOT_FOUND", "RECORD_NOT_FOUND")
-    fails(lambda: shop.call("shop.v1.CategoryStore/GetCategory", {}), "INVALID_ARGUMENT", "INVALID_FIELD")
+    fails(lambda: shop.call("shop.v1.CategoryStore/GetCategory", {}), "INVALID_ARGUMENT", "KEY_REQUIRED")
+    fails(lambda: shop.call("shop.v1.CategoryStore/GetCategory", {"id": category["id"], "slug": "shoes"}),
+          "INVALID_ARGUMENT", "KEY_AMBIGUOUS")
 
 
 def test_each_filter_of_a_list(shop):
@@ -78,7 +80,7 @@ def test_each_filter_of_a_list(shop):
     fails(lambda: ids(order_by="colour"), "INVALID_ARGUMENT", "INVALID_ORDER_BY")
     fails(lambda: ids(page_size=-1), "INVALID_ARGUMENT", "INVALID_FIELD")
     fails(lambda: ids(page_token="forged"), "INVALID_ARGUMENT", "INVALID_PAGE_TOKEN")
-    fails(lambda: ids(skip=1, page=2), "INVALID_ARGUMENT", "INVALID_FIELD")
+    fails(lambda: ids(skip=1, page=2), "INVALID_ARGUMENT", "PAGING_CONFLICT")
 
 
 def test_pages_by_number(shop):
@@ -102,9 +104,9 @@ def test_update_with_mask_and_etag(shop):
     assert changed["images"] == {"red": "https://example.com/red.jpg", "blue": "https://example.com/b.jpg"}
     assert changed["etag"] != made["etag"]
     fails(lambda: update("priceCents", price_cents=2, etag=made["etag"]), "ABORTED", "ETAG_MISMATCH")
-    fails(lambda: update("colour"), "INVALID_ARGUMENT", "INVALID_FIELD")
-    fails(lambda: update("createTime"), "INVALID_ARGUMENT", "INVALID_FIELD")
-    fails(lambda: update(""), "INVALID_ARGUMENT", "INVALID_FIELD")
+    fails(lambda: update("colour"), "INVALID_ARGUMENT", "INVALID_UPDATE_MASK")
+    fails(lambda: update("createTime"), "INVALID_ARGUMENT", "INVALID_UPDATE_MASK")
+    fails(lambda: update(""), "INVALID_ARGUMENT", "UPDATE_MASK_REQUIRED")
 
 
 def test_delete_undelete_purge(shop):
@@ -150,23 +152,23 @@ def test_batch_create_is_all_or_none_unless_partial_is_allowed(shop):
 
 def test_passwords_are_checked_and_never_shown(client):
     made = client.call("shop.v1.UserStore/CreateUser",
-                       {"user": {"email": "Zoë@Example.com", "name": "Zoë", "password": "correct horse"}})
-    assert made["email"] == "zoë@example.com" and made["is_active"] is True and "password" not in made
+                       {"user": {"email": "Zoe@Example.com", "name": "Zoë", "password": "correct horse"}})
+    assert made["email"] == "zoe@example.com" and made["is_active"] is True and "password" not in made
 
     def verify(email, password):
         return client.call("shop.v1.UserStore/VerifyPassword", {"email": email, "password": password})
 
-    assert verify("ZOË@example.com", "correct horse") == {"valid": True, "user": made}
-    assert verify("zoë@example.com", "wrong") == {}
+    assert verify("ZOE@example.com", "correct horse") == {"valid": True, "user": made}
+    assert verify("zoe@example.com", "wrong") == {}
     assert verify("nobody@example.com", "correct horse") == {}
     client.call("shop.v1.UserStore/UpdateUser", {"user": {"id": made["id"], "is_active": False}, "update_mask": "isActive"})
-    assert verify("zoë@example.com", "correct horse") == {}
+    assert verify("zoe@example.com", "correct horse") == {}
 
 
 def test_bytes_that_are_no_request(shop):
     create_path = "shop.v1.ProductStore/CreateProduct"
     fails(lambda: shop.raw(create_path, b"\xff\xff\xff"), "INVALID_ARGUMENT", "MALFORMED_REQUEST")
-    invalid = fails(lambda: shop.raw(create_path, b"\x0a\x04\x12\x02\xff\xfe"), "INVALID_ARGUMENT", "INVALID_FIELD")
+    invalid = fails(lambda: shop.raw(create_path, b"\x0a\x04\x12\x02\xff\xfe"), "INVALID_ARGUMENT", "INVALID_UTF8")
     assert invalid.violations[0][0] == "product.name"
     fails(lambda: shop.raw(create_path, b"\x0a\x03\xf8\x07\x01"), "INVALID_ARGUMENT", "UNKNOWN_FIELD")
     fails(lambda: create(shop, name="a\0b"), "INVALID_ARGUMENT", "INVALID_FIELD")
