@@ -121,7 +121,9 @@ TEST_P(CreateCase, SetsTimesAndEtagItself) {
   if (entity().delete_time != nullptr) {
     EXPECT_TRUE(IsNull(GetValue(*created.response, *entity().delete_time)));
   }
-  if (entity().etag != nullptr) EXPECT_FALSE(Etag(*created.response).empty());
+  if (entity().etag != nullptr) {
+    EXPECT_FALSE(Etag(*created.response).empty());
+  }
 }
 
 TEST_P(CreateCase, NeverAnswersWithWhatIsInputOnly) {

@@ -121,7 +121,9 @@ TEST_P(SoftDeleteCase, EndsWithPurge) {
   for (bool deleted_before : {false, true}) {
     MessagePtr created = Created();
     const Value id = Id(*created);
-    if (deleted_before) ASSERT_TRUE(store().Delete(id).ok());
+    if (deleted_before) {
+      ASSERT_TRUE(store().Delete(id).ok());
+    }
     ASSERT_TRUE(HasStatus(store().Purge(id).status, Code::kOk));
     EXPECT_TRUE(HasStatus(store().Get(id, true).status, Code::kNotFound, "RECORD_NOT_FOUND"));
     EXPECT_TRUE(HasStatus(store().Purge(id).status, Code::kNotFound, "RECORD_NOT_FOUND"));
@@ -176,7 +178,9 @@ TEST_P(DeleteCase, OfManyAtOnceExactlyOneWins) {
     for (std::future<Reply>& future : replies) {
       Reply reply = future.get();
       won += reply.ok() ? 1 : 0;
-      if (!reply.ok()) EXPECT_TRUE(HasStatus(reply.status, Code::kNotFound));
+      if (!reply.ok()) {
+        EXPECT_TRUE(HasStatus(reply.status, Code::kNotFound));
+      }
     }
     EXPECT_EQ(won, 1);
   }

@@ -172,7 +172,9 @@ TEST_P(CountedIdCase, IsNotGivenAgainAfterADelete) {
   // The id of a record that is gone does not come back with another one.
   MessagePtr last = make().Created(entity(), {.with_id = false});
   ASSERT_TRUE(store().Delete(Id(*last)).ok());
-  if (store().Has(Operation::kPurge)) ASSERT_TRUE(store().Purge(Id(*last)).ok());
+  if (store().Has(Operation::kPurge)) {
+    ASSERT_TRUE(store().Purge(Id(*last)).ok());
+  }
   EXPECT_NE(Id(*make().Created(entity(), {.with_id = false})), Id(*last));
 }
 

@@ -44,7 +44,9 @@ TEST_P(PageCase, MissAndRepeatNothingWhileOthersComeAndGo) {
       if (args.page_token.empty()) break;
       // One that may have been seen, or that the page ended with, goes; another comes.
       const Value victim = make().random().Pick(ids);
-      if (stay.erase(victim) > 0) ASSERT_TRUE(store().Delete(victim).ok());
+      if (stay.erase(victim) > 0) {
+        ASSERT_TRUE(store().Delete(victim).ok());
+      }
       if (page < 10) Created();
     }
     EXPECT_TRUE(args.page_token.empty()) << "the walk does not end";

@@ -54,6 +54,7 @@ std::vector<MessagePtr> RecordFactory::MakeMany(const Entity& entity, int count,
   std::map<const Field*, std::vector<MessagePtr>> parents;
   for (const Field& field : entity.fields) {
     if (!field.references || !Writable(field)) continue;
+    if (args.parents != nullptr && args.parents->count(&field) > 0) continue;
     if (field.references->entity == &entity && !field.required) continue;
     if (!field.required && args.required_only) continue;
     if (!field.required && !args.all_fields && random_.Chance(30)) continue;
@@ -69,6 +70,13 @@ std::vector<MessagePtr> RecordFactory::MakeMany(const Entity& entity, int count,
         SetValue(record.get(), field, NewId(entity));
       }
       if (!Writable(field)) continue;
+      if (field.references && args.parents != nullptr && args.parents->count(&field) > 0) {
+        const std::vector<Value>& choices = args.parents->at(&field);
+        if (!choices.empty() && (field.required || random_.Chance(60))) {
+          SetValue(record.get(), field, random_.Pick(choices));
+        }
+        continue;
+      }
       if (field.references) {
         auto found = parents.find(&field);
         if (found == parents.end()) continue;

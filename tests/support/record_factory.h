@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct MakeArgs {
   bool required_only = false;
   // The caller gives the id; else the gateway or the database does.
   bool with_id = true;
+  // What references are picked from, where it has them; else records are made for
+  // them.
+  const std::map<const schema::Field*, std::vector<Value>>* parents = nullptr;
 };
 
 // Used by one thread at a time.

@@ -24,7 +24,7 @@ struct ListArgs {
 };
 
 struct DeleteArgs {
-  std::string etag;
+  std::string etag = {};
   bool allow_missing = false;
 };
 
