@@ -15,8 +15,8 @@ using google::protobuf::Message;
 
 Result<Predicate> Bind(std::string_view text, const Message& request,
                        const std::string& self = "") {
-  Result<Template> parsed =
-      Template::Parse(text, Book(), Values(), self.empty() ? nullptr : Values()->FindFieldByName(self));
+  const auto* carrier = self.empty() ? nullptr : Values()->FindFieldByName(self);
+  Result<Template> parsed = Template::Parse(text, Book(), Values(), carrier);
   EXPECT_TRUE(parsed.ok()) << text << ": " << parsed.status().ToString();
   if (!parsed.ok()) return parsed.status();
   return parsed->Bind(&request);
@@ -52,7 +52,8 @@ TEST(BindTest, ValuesTakeTheFormOfTheirColumn) {
   EXPECT_EQ(Bound("extra.a = $i32", R"({"i32": 7})").value, Value(7.0));
   EXPECT_EQ(Bound("extra.a = $flag", R"({"flag": true})").value, Value(true));
   EXPECT_EQ(Bound("email = $text", R"({"text": "ÀB"})").value, Value(std::string("àb")));
-  EXPECT_EQ(Bound("by_number : $i64", R"({"i64": 5})").values, std::vector<Value>{std::string("5")});
+  EXPECT_EQ(Bound("by_number : $i64", R"({"i64": 5})").values,
+            std::vector<Value>{std::string("5")});
 }
 
 TEST(BindTest, NegativeZeroIsZero) {

@@ -37,8 +37,8 @@ TEST(PageTokenTest, ValuesComeBack) {
   const std::vector<std::vector<Value>> rows = {
       {true, INT64_MAX, -2.5, std::string("é😀"), std::string("RED"), int64_t{-1}, INT64_MIN,
        std::string("id")},
-      {false, INT64_MIN, std::numeric_limits<double>::infinity(), std::string(), std::string("GREEN"),
-       Value(), Value(), std::string()},
+      {false, INT64_MIN, std::numeric_limits<double>::infinity(), std::string(),
+       std::string("GREEN"), Value(), Value(), std::string()},
       {false, Value(), Value(), Value(), std::string("RED"), int64_t{0}, int64_t{0},
        std::string("x")},
   };

@@ -37,7 +37,8 @@ TEST(TokenizerTest, KnowsEveryToken) {
   EXPECT_EQ(Kinds(""), std::vector<K>{K::kEnd});
   EXPECT_EQ(Kinds(" \t\r\n "), std::vector<K>{K::kEnd});
   EXPECT_EQ(Kinds("a>=b<=c!=d"),
-            (std::vector<K>{K::kName, K::kGe, K::kName, K::kLe, K::kName, K::kNe, K::kName, K::kEnd}));
+            (std::vector<K>{K::kName, K::kGe, K::kName, K::kLe, K::kName, K::kNe, K::kName,
+                            K::kEnd}));
 }
 
 TEST(TokenizerTest, SaysWhereEachTokenStands) {
