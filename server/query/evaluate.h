@@ -1,4 +1,4 @@
-// What predicates and orders mean, said once in plain code: the reference that
+// What predicates and order_by mean, said once in plain code: the reference that
 // every backend's answers are compared with. Works on messages, by reflection;
 // not for the hot path. Any thread.
 #pragma once
