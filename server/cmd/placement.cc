@@ -32,9 +32,9 @@ Result<Placement> PlaceEntities(const Config& config, const schema::Schema& sche
       Join(config.databases, [](const auto& database) { return database.first; });
   for (const auto& [store, database] : config.routes) {
     if (schema.FindStore(store) == nullptr) {
-      mistakes.push_back({"routes." + store,
-                          "the schema has no store " + Quoted(store) + "; it has " +
-                              Join(schema.stores, [](const auto& each) { return each.full_name; })});
+      std::string known = Join(schema.stores, [](const auto& each) { return each.full_name; });
+      mistakes.push_back(
+          {"routes." + store, "the schema has no store " + Quoted(store) + "; it has " + known});
     }
   }
 
