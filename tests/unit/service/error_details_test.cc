@@ -81,7 +81,8 @@ TEST(ErrorDetails, StayWithinTheirBoundWhateverComes) {
 }
 
 TEST(ErrorDetails, AreUtf8WhateverTheTextWas) {
-  Status status(Code::kInternal, "INTERNAL", std::string("bad \xff byte ") + std::string(498, 'x') + "é");
+  Status status(Code::kInternal, "INTERNAL", std::string("bad \xff byte ") + std::string(498, 'x') +
+                "é");
   status.With("k\xc3", "v\xed\xa0\x80");
   std::string cut = "\xf0\x9f\x98\x80";  // one character of four bytes, again and again
   for (int i = 0; i < 8; ++i) cut += cut;

@@ -178,7 +178,8 @@ message GetNoteRequest { int64 id = 1; }
 
 const schema::Schema& Library() {
   static const schema::LoadResult* loaded = [] {
-    auto* result = new schema::LoadResult(schema::LoadEmbedded({{"library/v1/library.proto", kProto}}));
+    auto* result = new schema::LoadResult(schema::LoadEmbedded({{"library/v1/library.proto",
+                                                                 kProto}}));
     for (const schema::Diagnostic& diagnostic : result->diagnostics) {
       std::cerr << diagnostic.ToString() << "\n";
     }

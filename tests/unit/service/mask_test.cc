@@ -47,7 +47,8 @@ TEST(Mask, StarIsAllThatCallersWrite) {
 TEST(Mask, NamesEveryPathThatIsWrong) {
   const Status status =
       Parse({"name", "nmae", "id", "etag", "slug", "grade", "create_time", "contact", "tags.x",
-             "name.x", "address.strt", "by_year.x.street", "*", "a..b", "", "links.`a", "born.seconds",
+             "name.x", "address.strt", "by_year.x.street", "*", "a..b", "", "links.`a",
+                 "born.seconds",
              "address.", "places.street", "`"})
           .status();
   EXPECT_EQ(status.reason(), "INVALID_UPDATE_MASK");
@@ -104,7 +105,8 @@ TEST(Mask, ReachesIntoMaps) {
   EXPECT_EQ(Applied({"links.a"}, "", "links { key: 'a' value: '1' } links { key: 'b' value: '2' }"),
             R"(links { key: "b" value: "2" })");
   EXPECT_EQ(Applied({"links.`a.b`", "links.```"}, "links { key: 'a.b' value: '1' }", ""),
-            "update_mask: \"links.```\": malformed: names joined by dots, other keys in backquotes");
+            "update_mask: \"links.```\": malformed: names joined by dots, other keys in "
+            "backquotes");
   EXPECT_EQ(Applied({"links.`a.b`", "links.````"},
                     "links { key: 'a.b' value: '1' } links { key: '`' value: '2' }", ""),
             R"(links { key: "`" value: "2" } links { key: "a.b" value: "1" })");
@@ -113,7 +115,8 @@ TEST(Mask, ReachesIntoMaps) {
   EXPECT_EQ(Applied({"by_year.7.street"}, "by_year { key: 7 value { street: 'n' city: 'no' } }",
                     "by_year { key: 7 value { street: 'o' city: 'c' } }"),
             R"(by_year { key: 7 value { street: "n" city: "c" } })");
-  EXPECT_EQ(Applied({"by_year.7.street"}, "by_year { key: 7 value { street: 'n' city: 'no' } }", ""),
+  EXPECT_EQ(Applied({"by_year.7.street"}, "by_year { key: 7 value { street: 'n' city: 'no' } }",
+                    ""),
             R"(by_year { key: 7 value { street: "n" } })");
   EXPECT_EQ(Applied({"by_year.7.street"}, "", ""), "");
 }
@@ -127,14 +130,16 @@ TEST(Mask, ReachesIntoStructs) {
             "settings { fields { key: \"a\" value { struct_value { } } } }");
   EXPECT_EQ(Applied({"settings.a"}, "", deep), "settings { }");
   EXPECT_EQ(Applied({"settings.a.b.c"}, "", deep), Text(*MakeRecord("Author", deep)));
-  EXPECT_EQ(Applied({"settings.n.b"}, "settings { fields { key: 'n' value { number_value: 1 } } }", ""),
+  EXPECT_EQ(Applied({"settings.n.b"}, "settings { fields { key: 'n' value { number_value: 1 } } }",
+                    ""),
             "settings { }");
   // What stands in the way gives way to what is given.
   EXPECT_EQ(Applied({"settings.a.b"}, deep,
                     "settings { fields { key: 'a' value { number_value: 1 } } }"),
             Text(*MakeRecord("Author", deep)));
   EXPECT_EQ(Applied({"anything.k"},
-                    "anything { struct_value { fields { key: 'k' value { bool_value: true } } } }", ""),
+                    "anything { struct_value { fields { key: 'k' value { bool_value: true } } } }",
+                        ""),
             "anything { struct_value { fields { key: \"k\" value { bool_value: true } } } }");
 }
 

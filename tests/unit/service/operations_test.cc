@@ -18,7 +18,8 @@ TEST_F(Operations, ReferencesIntoAnotherDatabaseAreCheckedBeforeTheWrite) {
   Author(kA, "ada");
   Author(kB, "bob");
   EXPECT_EQ(Try("BookStore", "CreateBook", Book("1", kA, "author_slug: 'BOB'")), "OK");
-  EXPECT_EQ(Try("BookStore", "CreateBook", Book("2", kC)), "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
+  EXPECT_EQ(Try("BookStore", "CreateBook", Book("2", kC)),
+            "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
   EXPECT_EQ(Try("BookStore", "CreateBook", Book("2", kA, "author_slug: 'nobody'")),
             "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
   EXPECT_EQ(Try("AuthorStore", "DeleteAuthor", "id: " + Q(kA)),
@@ -36,7 +37,8 @@ TEST_F(Operations, ADeletedTargetIsNoTarget) {
   EXPECT_EQ(Try("AuthorStore", "PurgeAuthor", "id: " + Q(kA)),
             "FAILED_PRECONDITION RECORD_REFERENCED");
   ASSERT_EQ(Try("AuthorStore", "DeleteAuthor", "id: " + Q(kA)), "OK");
-  EXPECT_EQ(Try("BookStore", "CreateBook", Book("2", kA)), "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
+  EXPECT_EQ(Try("BookStore", "CreateBook", Book("2", kA)),
+            "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
   EXPECT_EQ(Try("BookStore", "UndeleteBook", "id: '1'"), "FAILED_PRECONDITION REFERENCE_NOT_FOUND");
   ASSERT_EQ(Try("AuthorStore", "UndeleteAuthor", "id: " + Q(kA)), "OK");
   EXPECT_EQ(Try("BookStore", "UndeleteBook", "id: '1'"), "OK");
@@ -46,7 +48,8 @@ TEST_F(Operations, UpdatesCheckOnlyTheReferencesThatTheMaskNames) {
   Author(kA, "ada");
   ASSERT_EQ(Try("BookStore", "CreateBook", Book("1", kA)), "OK");
   EXPECT_EQ(Try("BookStore", "UpdateBook",
-                "book { id: '1' title: 'new' author_id: " + Q(kC) + " } update_mask { paths: 'title' }"),
+                "book { id: '1' title: 'new' author_id: " + Q(kC) +
+                    " } update_mask { paths: 'title' }"),
             "OK");
   EXPECT_EQ(Try("BookStore", "UpdateBook",
                 "book { id: '1' author_id: " + Q(kC) + " } update_mask { paths: 'author_id' }"),
@@ -86,10 +89,12 @@ TEST_F(Operations, WithoutTransactionsABatchMustBePartial) {
   const std::string two =
       "requests { author { name: 'a' slug: 'a' } } "
       "requests { author { name: 'b' slug: 'b' } }";
-  EXPECT_EQ(Try("AuthorStore", "BatchCreateAuthors", two), "UNIMPLEMENTED TRANSACTIONS_UNAVAILABLE");
+  EXPECT_EQ(Try("AuthorStore", "BatchCreateAuthors", two),
+            "UNIMPLEMENTED TRANSACTIONS_UNAVAILABLE");
   EXPECT_TRUE(database_.rows.empty());
   EXPECT_EQ(Try("AuthorStore", "BatchCreateAuthors", two + " allow_partial: true"), "OK");
-  EXPECT_EQ(Try("AuthorStore", "BatchCreateAuthors", "requests { author { name: 'c' slug: 'c' } }"), "OK");
+  EXPECT_EQ(Try("AuthorStore", "BatchCreateAuthors", "requests { author { name: 'c' slug: 'c' } }"),
+            "OK");
   EXPECT_EQ(database_.rows.size(), 3u);
   EXPECT_EQ(Try("AuthorStore", "BatchCreateAuthors", ""), "OK");
 }
@@ -131,7 +136,8 @@ TEST_F(Operations, AnUpdateBelowAFieldTriesAgainWhenSomebodyIsFaster) {
     row = {std::move(changed), row.version + 1};
   };
   EXPECT_EQ(Try("AuthorStore", "UpdateAuthor",
-                "author { id: " + Q(kA) + " links { key: 'b' value: 'x:2' } } update_mask { paths: 'links.b' }"),
+                "author { id: " + Q(kA) +
+                    " links { key: 'b' value: 'x:2' } } update_mask { paths: 'links.b' }"),
             "OK");
   const std::string stored = Stored(kA);
   EXPECT_NE(stored.find("x:1"), std::string::npos) << stored;
@@ -208,7 +214,8 @@ TEST_F(Operations, ARecordNeverGrowsPastItsLimit) {
   Author(kA, "ada", "secret: " + Q(big));
   // Each is small enough, both together are not.
   EXPECT_EQ(Try("AuthorStore", "UpdateAuthor",
-                "author { id: " + Q(kA) + " phone: " + Q(big) + " } update_mask { paths: 'phone' }"),
+                "author { id: " + Q(kA) + " phone: " + Q(big) +
+                    " } update_mask { paths: 'phone' }"),
             "INVALID_ARGUMENT RECORD_TOO_LARGE");
   EXPECT_EQ(Try("AuthorStore", "UpdateAuthor",
                 "author { id: " + Q(kA) + " secret: 's' phone: " + Q(big) +
@@ -235,7 +242,8 @@ TEST_F(Operations, DeletingWhatIsNotThereIsFineWhenAllowed) {
 
 TEST_F(Operations, PasswordsAreVerifiedAndNeverReturned) {
   const Reply created = Send("AccountStore", "CreateAccount",
-                             "account { id: 'a' email: 'Ann@Example.com' password: 'correct horse' }");
+                             "account { id: 'a' email: 'Ann@Example.com' "
+                             "password: 'correct horse' }");
   ASSERT_EQ(Outcome(created), "OK");
   EXPECT_EQ(Text(*created.response).find("password"), std::string::npos);
   const auto verify = [&](const std::string& email, const std::string& password) {
@@ -243,7 +251,8 @@ TEST_F(Operations, PasswordsAreVerifiedAndNeverReturned) {
                       "email: " + Q(email) + " password: " + Q(password)).response);
   };
   const std::string valid = verify("ANN@example.com", "correct horse");
-  EXPECT_TRUE(valid.starts_with("valid: true account { id: \"a\" email: \"ann@example.com\"")) << valid;
+  EXPECT_TRUE(valid.starts_with("valid: true account { id: \"a\" email: \"ann@example.com\""))
+      << valid;
   EXPECT_EQ(valid.find("password"), std::string::npos);
   EXPECT_EQ(valid.find("argon2"), std::string::npos);
   EXPECT_EQ(verify("ann@example.com", "correct hors"), "");
@@ -256,7 +265,8 @@ TEST_F(Operations, PasswordsAreVerifiedAndNeverReturned) {
   EXPECT_NE(verify("ann@example.com", "battery staple"), "");
   // "*" leaves a password alone that the message does not hold.
   ASSERT_EQ(Try("AccountStore", "UpdateAccount",
-                "account { id: 'a' email: 'ann@example.com' active: false } update_mask { paths: '*' }"),
+                "account { id: 'a' email: 'ann@example.com' active: false } "
+                "update_mask { paths: '*' }"),
             "OK");
   EXPECT_EQ(verify("ann@example.com", "battery staple"), "") << "inactive";
   const Reply too_long = Send("AccountStore", "VerifyPassword",
@@ -284,14 +294,16 @@ TEST_F(Operations, PagesGoOnWhereTheLastOneEnded) {
   int pages = 0;
   do {
     const Reply reply = Send("AuthorStore", "ListAuthors",
-                             "page_size: 3 order_by: 'slug desc' search: 'N' page_token: " + Q(token));
+                             "page_size: 3 order_by: 'slug desc' search: 'N' page_token: " +
+                                 Q(token));
     ASSERT_EQ(Outcome(reply), "OK") << reply.status.ToString();
     const auto* r = reply.response->GetReflection();
     const auto* type = reply.response->GetDescriptor();
     const auto* authors = type->FindFieldByName("authors");
     for (int i = 0; i < r->FieldSize(*reply.response, authors); ++i) {
       const auto& author = r->GetRepeatedMessage(*reply.response, authors, i);
-      seen += author.GetReflection()->GetString(author, author.GetDescriptor()->FindFieldByName("slug"));
+      seen += author.GetReflection()->GetString(author,
+                                                author.GetDescriptor()->FindFieldByName("slug"));
     }
     token = r->GetString(*reply.response, type->FindFieldByName("next_page_token"));
     ++pages;
@@ -305,18 +317,24 @@ TEST_F(Operations, PageNumbersFillPageInfo) {
   for (char c = 'a'; c < 'f'; ++c) {
     Author("01890a5d-ac96-774b-bcce-b302099a805" + std::string(1, c), std::string(1, c));
   }
-  const std::string second = Text(*Send("AuthorStore", "ListAuthors", "page: 3 page_size: 2").response);
-  EXPECT_NE(second.find("total_size: 5 page_info { page: 3 total_pages: 3 total_size: 5 has_previous: true }"),
+  const std::string second = Text(*Send("AuthorStore", "ListAuthors",
+                                        "page: 3 page_size: 2").response);
+  EXPECT_NE(second.find("total_size: 5 page_info { page: 3 total_pages: 3 total_size: 5 "
+                        "has_previous: true }"),
             std::string::npos) << second;
   EXPECT_EQ(Text(*Send("AuthorStore", "ListAuthors", "page: 2147483647 page_size: 1000").response),
-            "total_size: 5 page_info { page: 2147483647 total_pages: 1 total_size: 5 has_previous: true }");
-  for (const char* wrong : {"page: 1 skip: 1", "page_token: 'x' skip: 1", "page_token: 'x' page: 1"}) {
-    EXPECT_EQ(Try("AuthorStore", "ListAuthors", wrong), "INVALID_ARGUMENT PAGING_CONFLICT") << wrong;
+            "total_size: 5 page_info { page: 2147483647 total_pages: 1 total_size: 5 "
+            "has_previous: true }");
+  for (const char* wrong : {"page: 1 skip: 1", "page_token: 'x' skip: 1",
+                            "page_token: 'x' page: 1"}) {
+    EXPECT_EQ(Try("AuthorStore", "ListAuthors", wrong), "INVALID_ARGUMENT PAGING_CONFLICT")
+        << wrong;
   }
   for (const char* wrong : {"page: -1", "skip: -1", "page_size: -1"}) {
     EXPECT_EQ(Try("AuthorStore", "ListAuthors", wrong), "INVALID_ARGUMENT INVALID_FIELD") << wrong;
   }
-  EXPECT_EQ(Try("AuthorStore", "ListAuthors", "page_token: 'x'"), "INVALID_ARGUMENT INVALID_PAGE_TOKEN");
+  EXPECT_EQ(Try("AuthorStore", "ListAuthors", "page_token: 'x'"),
+            "INVALID_ARGUMENT INVALID_PAGE_TOKEN");
   EXPECT_EQ(Try("AuthorStore", "ListAuthors", "search: " + Q(std::string(1025, 'x'))),
             "INVALID_ARGUMENT INVALID_FIELD");
 }
@@ -326,7 +344,8 @@ TEST_F(Operations, UnknownFieldsAreRefusedInWritesAndPassedOverInReads) {
   wire::AppendBytes(99, "x", &unknown);
   EXPECT_EQ(Outcome(CallBytes("AuthorStore", "ListAuthors", unknown)), "OK");
   EXPECT_EQ(Outcome(CallBytes("AuthorStore", "BatchGetAuthors", unknown)), "OK");
-  EXPECT_EQ(Outcome(CallBytes("AuthorStore", "GetAuthor", unknown)), "INVALID_ARGUMENT KEY_REQUIRED");
+  EXPECT_EQ(Outcome(CallBytes("AuthorStore", "GetAuthor", unknown)),
+            "INVALID_ARGUMENT KEY_REQUIRED");
   for (const char* method : {"CreateAuthor", "BatchCreateAuthors", "UpdateAuthor", "DeleteAuthor",
                              "UndeleteAuthor", "PurgeAuthor"}) {
     EXPECT_EQ(Outcome(CallBytes("AuthorStore", method, unknown)), "INVALID_ARGUMENT UNKNOWN_FIELD");
@@ -344,7 +363,8 @@ TEST_F(Operations, ACallPastItsDeadlineCostsTheDatabaseNothing) {
 
 TEST_F(Operations, LargeRequestsTakeTheSameWay) {
   const std::string text(200'000, 'x');
-  EXPECT_EQ(Try("AuthorStore", "CreateAuthor", "author { name: 'n' slug: 's' phone: " + Q(text) + " }"), "OK");
+  EXPECT_EQ(Try("AuthorStore", "CreateAuthor", "author { name: 'n' slug: 's' phone: " + Q(text) +
+                " }"), "OK");
   EXPECT_EQ(Try("AuthorStore", "GetAuthor", "id: " + Q(text)), "INVALID_ARGUMENT INVALID_FIELD");
 }
 

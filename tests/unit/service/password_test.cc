@@ -35,7 +35,8 @@ TEST(Passwords, HashedByOthersAreVerifiedToo) {
 
 TEST(Passwords, AreFalseAgainstWhatIsNoHash) {
   PasswordHasher hasher(kLittle, 1, 1, 10);
-  for (const char* hash : {"", "plain", "$2b$12$abcdefghijklmnopqrstuv", "$argon2id$", "$argon2id$v=19$m=1"}) {
+  for (const char* hash : {"", "plain", "$2b$12$abcdefghijklmnopqrstuv", "$argon2id$",
+                           "$argon2id$v=19$m=1"}) {
     EXPECT_FALSE(hasher.Verify(hash, ""));
     EXPECT_FALSE(hasher.Verify(hash, "plain"));
   }
@@ -67,7 +68,8 @@ TEST(Passwords, OfABatchAreHashedInPlace) {
   }
   ASSERT_EQ(fields.size(), 10u);
   std::promise<Status> done;
-  HashPasswords(&hasher, fields, Deadline::max(), [&](const Status& status) { done.set_value(status); });
+  HashPasswords(&hasher, fields, Deadline::max(),
+                [&](const Status& status) { done.set_value(status); });
   EXPECT_TRUE(done.get_future().get().ok());
   for (const PasswordField& field : fields) {
     const auto* descriptor = field.field->descriptor;
@@ -82,7 +84,8 @@ TEST(Passwords, StopAtTheDeadline) {
   std::vector<PasswordField> fields;
   FindPasswords(record.get(), EntityOf("Account"), 0, &fields);
   std::promise<Status> done;
-  HashPasswords(&hasher, fields, Deadline::min(), [&](const Status& status) { done.set_value(status); });
+  HashPasswords(&hasher, fields, Deadline::min(),
+                [&](const Status& status) { done.set_value(status); });
   EXPECT_EQ(done.get_future().get().code(), Code::kDeadlineExceeded);
 }
 

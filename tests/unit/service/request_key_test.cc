@@ -48,8 +48,10 @@ TEST(RequestKey, MustBeExactlyOne) {
 TEST(RequestKey, ScanLeavesMalformedBytesToTheCheck) {
   const schema::Method& method = MethodOf("AuthorStore", "GetAuthor");
   for (const std::string& bytes :
-       {std::string("\x0a\x05""a"), std::string("\xff"), std::string("\x0b"), std::string("\x08\x01"),
-        std::string("\x0a\x01\xff"), std::string("\x1a\x00", 2), std::string("\x0d\x01\x02\x03\x04"),
+       {std::string("\x0a\x05""a"), std::string("\xff"), std::string("\x0b"),
+        std::string("\x08\x01"),
+        std::string("\x0a\x01\xff"), std::string("\x1a\x00", 2),
+            std::string("\x0d\x01\x02\x03\x04"),
         std::string("\x00", 1)}) {
     EXPECT_FALSE(ScanKey(method, bytes)) << testing::PrintToString(bytes);
   }

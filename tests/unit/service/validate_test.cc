@@ -43,7 +43,8 @@ TEST(Validate, TakesWhatKeepsTheRules) {
 
 TEST(Validate, GathersAllInOrderOfTheFields) {
   const auto record = MakeRecord("Author", R"(
-      tags: "" rating: 11 age: -1 places { street: "s" } places { floors { key: "k" value: -1 } })");
+      tags: "" rating: 11 age: -1 places { street: "s" }
+      places { floors { key: "k" value: -1 } })");
   EXPECT_EQ(Wrong(*record, EntityOf("Author")),
             "author.name: required, but not set\n"
             "author.slug: required, but not set\n"
@@ -151,7 +152,8 @@ TEST(KeyValues, AreCheckedBeforeTheyAreLookedUp) {
 
 TEST(Normalize, CutsLowersAndDropsEqualKeys) {
   auto record = MakeRecord("Author", R"(
-      slug: "ÀB" rating: -0.0 born { seconds: -1 nanos: 999999999 } nap { seconds: -1 nanos: -1999 }
+      slug: "ÀB" rating: -0.0 born { seconds: -1 nanos: 999999999 }
+      nap { seconds: -1 nanos: -1999 }
       weight { value: -0.0 } settings { fields { key: "a" value { number_value: -0.0 } } })");
   const auto* links = record->GetDescriptor()->FindFieldByName("links");
   for (const char* value : {"1", "2", "3"}) {
@@ -164,7 +166,8 @@ TEST(Normalize, CutsLowersAndDropsEqualKeys) {
       slug: "àb" born { seconds: -1 nanos: 999000000 } nap { seconds: -1 nanos: -1000 }
       weight { } settings { fields { key: "a" value { number_value: 0 } } }
       links { key: "k" value: "3" })");
-  record->GetReflection()->ClearField(record.get(), record->GetDescriptor()->FindFieldByName("rating"));
+  record->GetReflection()->ClearField(record.get(),
+                                      record->GetDescriptor()->FindFieldByName("rating"));
   EXPECT_EQ(Text(*record), Text(*expected));
 }
 
@@ -175,7 +178,8 @@ TEST(Normalize, LeavesInvalidTimesInvalid) {
 }
 
 TEST(Normalize, ClearsWhatCallersDoNotWrite) {
-  auto record = MakeRecord("Author", R"(name: "n" grade: "A" etag: "e" create_time { seconds: 1 })");
+  auto record = MakeRecord("Author",
+                           R"(name: "n" grade: "A" etag: "e" create_time { seconds: 1 })");
   ClearNotWritten(record.get(), EntityOf("Author"), true);
   EXPECT_EQ(Text(*record), R"(name: "n" create_time { seconds: 1 })");
   ClearNotWritten(record.get(), EntityOf("Author"), false);

@@ -34,7 +34,8 @@ TEST(WireCheck, TakesWhatProtobufWrites) {
   const auto request = Make(*MethodOf("AuthorStore", "CreateAuthor").request, R"(
       author { name: "Ada" slug: "ada" age: 3 rating: 1.5 tags: "a" tags: "b"
                links { key: "home" value: "https://x" } places { street: "s" } mood: GLAD
-               settings { fields { key: "a" value { list_value { values { number_value: 1 } } } } } })");
+               settings { fields { key: "a"
+                                   value { list_value { values { number_value: 1 } } } } } })");
   EXPECT_TRUE(Check(request->SerializeAsString()).ok());
   EXPECT_TRUE(Check("").ok());
 }
@@ -74,7 +75,8 @@ TEST(WireCheck, RefusesAKnownFieldOfAnotherType) {
 
 TEST(WireCheck, RefusesWhatIsNoMessage) {
   for (const std::string& bytes :
-       {std::string("\x0a\x05""ab"), std::string("\x0a"), std::string("\xff\xff\xff\xff\xff\xff\xff"),
+       {std::string("\x0a\x05""ab"), std::string("\x0a"),
+        std::string("\xff\xff\xff\xff\xff\xff\xff"),
         std::string("\x00\x01", 2), std::string("\x0b\x0c"), std::string("\x0e\x01"),
         InAuthor(std::string("\x29\x01\x02", 3)), InAuthor("\x20\xff")}) {
     EXPECT_EQ(Check(bytes).reason(), "MALFORMED_REQUEST") << testing::PrintToString(bytes);
@@ -141,7 +143,9 @@ TEST(WireCheck, WhatItTakesProtobufParses) {
   limits.refuse_unknown = false;
   for (int i = 0; i < 20'000; ++i) {
     std::string bytes = good;
-    for (int n = random() % 4; n >= 0; --n) bytes[random() % bytes.size()] = static_cast<char>(random());
+    for (int n = random() % 4; n >= 0; --n) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
     if (random() % 3 == 0) bytes.resize(random() % bytes.size());
     if (!Check(bytes, limits).ok()) continue;
     EXPECT_TRUE(MessagePtr(request->New())->ParseFromString(bytes));
