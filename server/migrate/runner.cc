@@ -108,7 +108,8 @@ Result<std::vector<Migration>> ParseMigrations(
     }
     const auto [entry, fresh] = by_number.try_emplace(number, Migration{number, name, text});
     if (!fresh) {
-      return BadFile(file, "has the number of " + Quoted(entry->second.name + std::string(kSuffix)));
+      const std::string other = entry->second.name + std::string(kSuffix);
+      return BadFile(file, "has the number of " + Quoted(other));
     }
   }
   std::vector<Migration> migrations;
