@@ -51,6 +51,8 @@ const ReflectionIndex::File* ReflectionIndex::Add(const FileDescriptor* descript
   file->name = descriptor->name();
   google::protobuf::FileDescriptorProto proto;
   descriptor->CopyTo(&proto);
+  // Without the names clients print fields as no other server's are printed.
+  descriptor->CopyJsonNameTo(&proto);
   file->bytes = proto.SerializeAsString();
   file->closure.push_back(file);
   for (int i = 0; i < descriptor->dependency_count(); ++i) {

@@ -45,16 +45,16 @@ def test_a_story_by_grpcurl(tools, server):
     assert code == 0 and [row["id"] for row in listed["products"]] == [product["id"]]
     code, changed = call(tools, server, "shop.v1.ProductStore/UpdateProduct", {
         "product": {"id": product["id"], "price_cents": 3999, "etag": product["etag"]}, "update_mask": {"paths": ["price_cents"]}})
-    assert code == 0 and changed["price_cents"] == "3999"
+    assert code == 0 and changed["priceCents"] == "3999"
     code, wrong = call(tools, server, "shop.v1.ProductStore/UpdateProduct", {
         "product": {"id": product["id"], "price_cents": 1, "etag": product["etag"]}, "update_mask": {"paths": ["price_cents"]}})
     assert code != 0 and wrong["details"][0]["reason"] == "ETAG_MISMATCH", wrong
     code, wrong = call(tools, server, "shop.v1.ProductStore/CreateProduct", {"product": {"price_cents": -5}})
     assert code != 0 and wrong["code"] == 3
-    fields = [v["field"] for d in wrong["details"] for v in d.get("field_violations", [])]
+    fields = [v["field"] for d in wrong["details"] for v in d.get("fieldViolations", d.get("field_violations", []))]
     assert fields == ["product.name", "product.price_cents", "product.category_slug"], wrong
     code, deleted = call(tools, server, "shop.v1.ProductStore/DeleteProduct", {"id": product["id"]})
-    assert code == 0 and deleted["delete_time"]
+    assert code == 0 and deleted["deleteTime"]
     code, _ = call(tools, server, "shop.v1.ProductStore/UndeleteProduct", {"id": product["id"]})
     assert code == 0
 
