@@ -22,10 +22,12 @@ namespace storegate::rpc {
 namespace {
 
 // How long to look away from the listeners, which stay readable, when newcomers
-// must wait: for room, or for a descriptor. At the bound each waits that long in
-// the kernel's queue before it is closed: gRPC may be about to close others, and a
-// sweep costs a system call a connection, so that a flood must not cause one each.
+// must wait: for room, or for a descriptor.
 constexpr std::chrono::milliseconds kPause{10};
+// At the bound each newcomer waits so many pauses in the kernel's queue before it
+// is closed: gRPC may be about to close others, and a sweep costs a system call a
+// connection, so that a flood must not cause one each.
+constexpr int kPausesMax = 10;
 constexpr int kAcceptsPerRound = 256;
 
 int OpenSpare() { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
@@ -96,8 +98,10 @@ void Acceptor::Stop() {
 void Acceptor::Run() {
   std::vector<pollfd> polled{{wake_.get(), POLLIN, 0}};
   for (const Descriptor& listener : listeners_) polled.push_back({listener.get(), POLLIN, 0});
-  // Newcomers who have waited for room in vain, of each listener.
+  // How many are to be turned away, of each listener: those who waited already when
+  // the first of so many pauses began.
   std::vector<int> turn_away(polled.size(), 0);
+  int pauses = 0;
   bool pause = false;
   for (;;) {
     const int timeout = pause ? static_cast<int>(kPause.count()) : -1;
@@ -109,14 +113,18 @@ void Acceptor::Run() {
     if (ready > 0 && polled[0].revents != 0) return;
     pause = false;
     if (Full()) Sweep();
+    const bool enough = pauses >= kPausesMax;
+    if (enough || !Full()) pauses = 0;
     for (size_t i = 1; i < polled.size(); ++i) {
-      if (!AcceptSome(polled[i].fd, std::exchange(turn_away[i], 0))) pause = true;
+      if (!AcceptSome(polled[i].fd, enough ? turn_away[i] : 0)) pause = true;
     }
     if (!Full()) continue;
     for (size_t i = 1; i < polled.size(); ++i) {
-      turn_away[i] = Waiting(polled[i].fd);
-      if (turn_away[i] > 0) pause = true;
+      const int waiting = Waiting(polled[i].fd);
+      if (waiting > 0) pause = true;
+      if (pauses == 0) turn_away[i] = waiting;
     }
+    pauses = pause ? pauses + 1 : 0;
   }
 }
 

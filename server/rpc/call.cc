@@ -93,7 +93,7 @@ void Call::Handle(Event event, bool ok) {
     case Event::kAccepted:
       queue_->OnSlotUsed(ok);
       if (!ok) {  // the server shuts down
-        delete this;
+        Unref();
         return;
       }
       OnAccepted();
@@ -105,10 +105,16 @@ void Call::Handle(Event event, bool ok) {
     case Event::kFinished:
       finished_ = true;
       queue_->deadlines().Remove(this);
-      queue_->OnCallEnded();
       break;
   }
-  if (finished_ && !reading_) delete this;
+  if (finished_ && !reading_) Unref();
+}
+
+void Call::Unref() {
+  if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  CallQueue* const queue = queue_;
+  delete this;
+  queue->OnCallDestroyed();
 }
 
 void Call::OnAccepted() {
@@ -159,13 +165,16 @@ void Call::AnswerOnce(const Status& status) {
 }
 
 void Call::Answer(const Status& status, std::string response) {
+  // Its last event may arrive before the call that starts it returns.
+  references_.fetch_add(1, std::memory_order_relaxed);
   if (status.ok()) {
     stream_.WriteAndFinish(ToBuffer(std::move(response)), grpc::WriteOptions(), grpc::Status::OK,
                            &finished_tag_);
-    return;
+  } else {
+    if (status.code() == Code::kInternal || status.code() == Code::kUnknown) LogFailure(status);
+    stream_.Finish(ToGrpc(status), &finished_tag_);
   }
-  if (status.code() == Code::kInternal || status.code() == Code::kUnknown) LogFailure(status);
-  stream_.Finish(ToGrpc(status), &finished_tag_);
+  Unref();
 }
 
 void Call::LogFailure(const Status& status) const {

@@ -2,9 +2,9 @@
 //
 // Its events arrive on its queue's thread, which alone touches it, with one
 // exception: the handler's `done`, from any thread. Who claims the ticket answers;
-// everybody else finds it taken. A call is destroyed when its last event arrived,
-// and an answer is an event, so that who holds the claim holds the call alive; the
-// ticket itself outlives both.
+// everybody else finds it taken. A call lives until its last event arrived, and an
+// answer is an event, so that who holds the claim finds the call alive; while it
+// starts the answer, a reference keeps it so. The ticket outlives both.
 #pragma once
 
 #include <grpcpp/generic/async_generic_service.h>
@@ -32,10 +32,10 @@ class Call : private Deadlines::Entry {
     Event event;
   };
 
-  // Waits for a call to come. Destroys itself, in Handle.
+  // Waits for a call to come.
   static void Arm(CallQueue* queue);
 
-  // One event. May destroy the call.
+  // One event. Drops the queue's reference with the last one.
   void Handle(Event event, bool ok);
 
   // Its deadline has come, or the drain is over: answers with `status` unless it
@@ -55,7 +55,9 @@ class Call : private Deadlines::Entry {
   };
 
   explicit Call(CallQueue* queue) : queue_(queue), ticket_(std::make_shared<Ticket>(this)) {}
+  ~Call() = default;
 
+  void Unref();
   void OnAccepted();
   void OnRead(bool ok);
   void Read(grpc::ByteBuffer* into);
@@ -68,6 +70,7 @@ class Call : private Deadlines::Entry {
 
   CallQueue* const queue_;
   const std::shared_ptr<Ticket> ticket_;
+  std::atomic<int> references_{1};  // the queue's, and that of who is answering
   Tag accepted_tag_{this, Event::kAccepted};
   Tag read_tag_{this, Event::kRead};
   Tag finished_tag_{this, Event::kFinished};

@@ -60,10 +60,7 @@ void CallQueue::Join() {
 }
 
 void CallQueue::Run() {
-  for (int i = 0; i < kSlots; ++i) {
-    ++slots_;
-    Call::Arm(this);
-  }
+  for (int i = 0; i < kSlots; ++i) Arm();
   while (Drain()) {
     const Deadline now = std::chrono::steady_clock::now();
     deadlines_.Advance(now, [](Deadlines::Entry* entry) {
@@ -75,8 +72,8 @@ void CallQueue::Run() {
     }
     // A `done` on another thread may start the answer of a call at any time, which a
     // queue that is shut down would not survive: only when all have ended.
-    if (state_->server_down.load(std::memory_order_acquire) && slots_ == 0 && calls_ == 0 &&
-        !shut_down_) {
+    if (state_->server_down.load(std::memory_order_acquire) && !shut_down_ &&
+        calls_.load(std::memory_order_acquire) == 0) {
       shut_down_ = true;
       cq_->Shutdown();
     }
@@ -107,13 +104,15 @@ bool CallQueue::Drain() {
   return got != grpc::CompletionQueue::SHUTDOWN;
 }
 
+void CallQueue::Arm() {
+  ++slots_;
+  calls_.fetch_add(1, std::memory_order_relaxed);
+  Call::Arm(this);
+}
+
 void CallQueue::OnSlotUsed(bool ok) {
-  if (ok) ++calls_;
-  if (ok && !state_->draining.load(std::memory_order_relaxed)) {
-    Call::Arm(this);
-  } else {
-    --slots_;
-  }
+  --slots_;
+  if (ok && !state_->draining.load(std::memory_order_relaxed)) Arm();
 }
 
 Edge::Edge(const schema::Schema& schema, const Server::Handler& handler, const Options& options)

@@ -35,7 +35,7 @@ struct EdgeState {
   std::atomic<bool> server_down{false};
 };
 
-// One completion queue and its thread, on which everything here is called.
+// One completion queue and its thread, on which all is called unless it says more.
 class CallQueue {
  public:
   CallQueue(EdgeState* state, std::unique_ptr<grpc::ServerCompletionQueue> cq);
@@ -52,13 +52,16 @@ class CallQueue {
   const Server::Handler& handler() const { return state_->handler; }
   const Options& options() const { return state_->options; }
   Deadlines& deadlines() { return deadlines_; }
-  bool over_limit() const { return calls_ > calls_max_; }
+  // Calls that slots wait for are calls too.
+  bool over_limit() const { return calls_.load(std::memory_order_relaxed) > calls_max_ + slots_; }
   // A slot got a call (or, when not `ok`, none any more).
   void OnSlotUsed(bool ok);
-  void OnCallEnded() { --calls_; }
+  // From any thread; the queue may be gone afterwards.
+  void OnCallDestroyed() { calls_.fetch_sub(1, std::memory_order_acq_rel); }
 
  private:
   void Run();
+  void Arm();
   // Handles what is there, waiting for the first. False once the queue is shut down.
   bool Drain();
   gpr_timespec WaitUntil() const;
@@ -68,7 +71,7 @@ class CallQueue {
   const size_t calls_max_;
   Deadlines deadlines_;
   size_t slots_ = 0;  // armed
-  size_t calls_ = 0;  // got, and not ended
+  std::atomic<size_t> calls_{0};  // armed, or got and not destroyed
   bool shut_down_ = false;
   std::thread thread_;
 };

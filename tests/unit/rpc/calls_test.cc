@@ -1,6 +1,7 @@
 // What a caller gets, whatever it sends and whatever the handler does.
 #include <atomic>
 #include <deque>
+#include <latch>
 #include <thread>
 
 #include "tests/unit/rpc/support.h"
@@ -183,26 +184,31 @@ TEST(Calls, OnlyTheFirstAnswerCounts) {
 }
 
 TEST(Calls, ManyCancelledCallsLeaveTheServerWell) {
+  constexpr size_t kCalls = 1000;
   HeldCalls held;
   Options options = TestOptions();
-  options.max_streams = 2000;
+  options.max_streams = kCalls;
   Server server(Library(), held.handler(), options);
   ASSERT_TRUE(server.Start().ok());
   const auto channel = Connect(server);
-  constexpr size_t kCalls = 1000;
-  {
-    std::deque<PendingCall> pending;
-    Begin(channel, kCalls, &pending);
-    std::vector<service::Call> calls = held.Take(kCalls);
-    // Half are answered while they are being cancelled, half after.
-    std::thread answers([&] {
-      for (size_t i = 0; i < kCalls; i += 2) calls[i].done(Status(), "y");
-    });
-    for (PendingCall& each : pending) each.Cancel();
-    for (PendingCall& each : pending) each.Wait();
-    answers.join();
-    for (size_t i = 1; i < kCalls; i += 2) calls[i].done(Status(), "y");
+  grpc::GenericStub stub(channel);
+  std::deque<grpc::ClientContext> contexts(kCalls);
+  std::deque<grpc::ByteBuffer> responses(kCalls);
+  const grpc::ByteBuffer request = ToBuffer("x");
+  std::latch ended(kCalls);
+  for (size_t i = 0; i < kCalls; ++i) {
+    stub.UnaryCall(&contexts[i], kGetAuthor, {}, &request, &responses[i],
+                   [&](grpc::Status) { ended.count_down(); });
   }
+  std::vector<service::Call> calls = held.Take(kCalls);
+  // Half are answered while they are being cancelled, half after.
+  std::thread answers([&] {
+    for (size_t i = 0; i < kCalls; i += 2) calls[i].done(Status(), "y");
+  });
+  for (grpc::ClientContext& context : contexts) context.TryCancel();
+  ended.wait();
+  answers.join();
+  for (size_t i = 1; i < kCalls; i += 2) calls[i].done(Status(), "y");
   PendingCall after(channel, kGetAuthor, {"x"});
   held.Take(1)[0].done(Status(), "well");
   EXPECT_EQ(after.Wait().messages, std::vector<std::string>{"well"});

@@ -57,11 +57,6 @@ std::unique_ptr<const schema::Schema> Load() {
   return std::move(result.schema);
 }
 
-grpc::ByteBuffer ToBuffer(const std::string& bytes) {
-  const grpc::Slice slice(bytes);
-  return grpc::ByteBuffer(&slice, 1);
-}
-
 std::string ToString(const grpc::ByteBuffer& buffer) {
   std::vector<grpc::Slice> slices;
   std::string bytes;
@@ -109,6 +104,11 @@ std::shared_ptr<grpc::Channel> Connect(const Server& server, grpc::ChannelArgume
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   return grpc::CreateCustomChannel(AddressOf(server), grpc::InsecureChannelCredentials(),
                                    arguments);
+}
+
+grpc::ByteBuffer ToBuffer(const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
 }
 
 google::rpc::ErrorInfo Reply::info() const {

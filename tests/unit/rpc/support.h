@@ -55,6 +55,8 @@ std::string AddressOf(const Server& server);
 // A connection of its own, not shared with other channels of the process.
 std::shared_ptr<grpc::Channel> Connect(const Server& server, grpc::ChannelArguments arguments = {});
 
+grpc::ByteBuffer ToBuffer(const std::string& bytes);
+
 struct Reply {
   grpc::Status status;
   std::vector<std::string> messages;
