@@ -110,3 +110,17 @@ service NoteStore {
     assert ended.returncode == 1
     for place, word in (("bad.proto:5", "titel"), ("bad.proto:7", "uint64"), ("bad.proto:8", "Author"), ("bad.proto:11", "FrobnicateNote")):
         assert any(place in line and word in line for line in ended.stderr.splitlines()), (place, ended.stderr)
+
+
+def test_the_schema_of_the_readme(tmp_path):
+    """What README shows as a schema of one's own is served as it stands there."""
+    text = (ROOT / "README.md").read_text()
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.proto").write_text(text.split("```proto\n")[1].split("```")[0])
+    with serving(tmp_path, "--proto", "notes", "--create-tables") as server:
+        client = Client(server.address)
+        made = client.call("notes.v1.NoteStore/CreateNote", {"note": {"title": "Groceries", "tags": ["home"]}})
+        answer = client.call("notes.v1.NoteStore/ListNotes", {"search": "GROC", "tags": ["home", "work"]})
+        assert answer["notes"] == [made]
+        fails(lambda: client.call("notes.v1.NoteStore/CreateNote", {"note": {}}), "INVALID_ARGUMENT", "INVALID_FIELD")
+        client.close()
