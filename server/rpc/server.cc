@@ -1,5 +1,6 @@
 #include "server/rpc/server.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -30,6 +31,14 @@ constexpr int kKeepaliveTimeoutMillis = 20'000;
 constexpr int kPingIntervalMinMillis = 5'000;
 // Past the drain, for the answers of the calls that it cut off to be sent.
 constexpr std::chrono::milliseconds kFlush{250};
+
+// Holds gRPC's library for the life of the process. The last to let go of it would
+// wait for its threads, and one of them polls for up to ten seconds after a write
+// that had to wait for its peer: Stop, or an exit, would take that long (measured).
+void KeepLibrary() {
+  static const bool once = (grpc_init(), true);
+  static_cast<void>(once);
+}
 
 std::vector<std::string> StoreNames(const schema::Schema& schema) {
   std::vector<std::string> names;
@@ -95,6 +104,7 @@ Server::Server(const schema::Schema& schema, Handler handler, Options options)
 Server::~Server() { Stop(); }
 
 Status Server::Start() {
+  KeepLibrary();
   CaptureGrpcLogs();
   if (const Status listening = impl_->acceptor.Listen(impl_->options.host, impl_->options.port);
       !listening.ok()) {
