@@ -13,7 +13,7 @@ std::unique_ptr<const schema::Schema> LoadSchema(const Config& config, std::ostr
                               : !config.descriptor_set.empty()
                                   ? schema::LoadDescriptorSet(config.descriptor_set)
                                   : schema::LoadEmbedded(ShopProtos());
-  // The texts of predicates and orders can be read only when the rest is sound.
+  // The texts of predicates and of order_by can be read only when the rest is sound.
   if (loaded.schema != nullptr) loaded.diagnostics = query::CheckTexts(*loaded.schema);
   for (const schema::Diagnostic& diagnostic : loaded.diagnostics) {
     errors << diagnostic.ToString() << "\n";
