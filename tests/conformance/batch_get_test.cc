@@ -50,8 +50,8 @@ TEST_P(BatchGetCase, AnswersInTheOrderAsked) {
   EXPECT_EQ(Found(reply), (std::vector<Value>{ids[3], ids[0], ids[3], ids[2]}));
   EXPECT_EQ(Missing(reply), (std::vector<Value>{nobody, ids[1]}));
   for (const Message* record : store().Records(reply, Operation::kBatchGet)) {
-    const size_t which = static_cast<size_t>(std::find(ids.begin(), ids.end(), Id(*record)) - ids.begin());
-    EXPECT_TRUE(SameRecord(*record, *records[which]));
+    const auto which = std::find(ids.begin(), ids.end(), Id(*record)) - ids.begin();
+    EXPECT_TRUE(SameRecord(*record, *records[static_cast<size_t>(which)]));
   }
   if (!entity().soft_delete()) return;
   reply = store().BatchGet({ids[1], ids[0]}, /*show_deleted=*/true);

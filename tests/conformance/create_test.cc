@@ -32,7 +32,9 @@ TEST_P(CreateCase, KeepsEveryValueOfEveryType) {
     if (!Writable(field) || field.references || field.input_only) continue;
     if (field.presence == schema::Presence::kMap) continue;
     const FieldDescriptor* scalar = field.descriptor;
-    for (const Value& value : EdgeValues(scalar, RulesOf(scalar))) values.push_back({&field, value});
+    for (const Value& value : EdgeValues(scalar, RulesOf(scalar))) {
+      values.push_back({&field, value});
+    }
   }
   ASSERT_FALSE(values.empty());
   records = make().MakeMany(entity(), static_cast<int>(values.size()));

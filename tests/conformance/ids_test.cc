@@ -59,7 +59,8 @@ TEST_P(TextIdCase, RefusesInvalidUtf8) {
   // An id that is not UTF-8 is INVALID_ARGUMENT.
   const schema::Method& get = store().method(Operation::kGet);
   const int number = get.keys.front().fields[0]->number();
-  for (const char* bytes : {"\xff\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\xe2\x82"}) {
+  for (const char* bytes :
+       {"\xff\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\xe2\x82"}) {
     std::string request;
     request.push_back(static_cast<char>(number << 3 | 2));
     request.push_back(static_cast<char>(std::string(bytes).size()));

@@ -27,11 +27,12 @@ TEST_P(OrderCase, FollowsEverySortableField) {
   const std::vector<MessagePtr> records = Everything();
   ASSERT_FALSE(SortableFields().empty());
   for (const Field* field : SortableFields()) {
-    for (const std::string& text :
-         {field->name, field->name + " asc", field->name + " desc"}) {
-      EXPECT_EQ(Listed(text, 7), Sorted(records, text)) << text;
+    for (const std::string& text : {field->name, field->name + " desc"}) {
+      EXPECT_EQ(Listed(text, 13), Sorted(records, text)) << text;
     }
   }
+  const std::string spelled = entity().id->name + " asc";
+  EXPECT_EQ(Listed(spelled, 7), Sorted(records, spelled));
   EXPECT_EQ(Listed("", 7), Sorted(records, entity().default_order_by));
 }
 
@@ -46,7 +47,8 @@ TEST_P(OrderCase, FollowsMixedFields) {
     fields.resize(static_cast<size_t>(make().random().Between(int64_t{1}, most)));
     std::string text;
     for (const Field* field : fields) {
-      text += (text.empty() ? "" : ", ") + field->name + (make().random().Chance(50) ? " desc" : "");
+      text += (text.empty() ? "" : ", ") + field->name;
+      if (make().random().Chance(50)) text += " desc";
     }
     EXPECT_EQ(Listed(text, static_cast<int>(make().random().Between(int64_t{3}, int64_t{70}))),
               Sorted(records, text))

@@ -69,10 +69,8 @@ class ReferenceCase : public StoreCase {
   }
 
   void RemoveForGood(StoreClient store, const Value& id) {
-    const Operation operation =
-        store.entity().soft_delete() ? Operation::kPurge : Operation::kDelete;
-    EXPECT_TRUE(HasStatus((operation == Operation::kPurge ? store.Purge(id) : store.Delete(id)).status,
-                          Code::kOk));
+    Reply reply = store.entity().soft_delete() ? store.Purge(id) : store.Delete(id);
+    EXPECT_TRUE(HasStatus(reply.status, Code::kOk));
   }
 };
 STOREGATE_CASES(ReferenceCase, HasReference);

@@ -58,8 +58,9 @@ bool HasCountedId(const Schema&, const Entity& entity) {
   return entity.id->type == schema::Type::kInt64;
 }
 bool HasUnique(const Schema&, const Entity& entity) {
-  return std::any_of(entity.indexes.begin(), entity.indexes.end(),
-                     [](const schema::Index& index) { return index.unique != schema::Unique::kNo; });
+  return std::any_of(
+      entity.indexes.begin(), entity.indexes.end(),
+      [](const schema::Index& index) { return index.unique != schema::Unique::kNo; });
 }
 bool HasSecondKey(const Schema& schema, const Entity& entity) {
   return FindMethod(schema, entity, Operation::kGet)->keys.size() > 1;

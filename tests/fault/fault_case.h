@@ -88,8 +88,11 @@ class FaultCase : public testing::TestWithParam<std::string> {
   std::unique_ptr<RecordFactory> factory_;
 };
 
-#define STOREGATE_FAULTS(Fixture)                                              \
-  INSTANTIATE_TEST_SUITE_P(Fault, Fixture, testing::Values("shop", "org", "types"), \
-                           [](const testing::TestParamInfo<std::string>& info) { return info.param; })
+inline std::string SchemaName(const testing::TestParamInfo<std::string>& info) {
+  return info.param;
+}
+
+#define STOREGATE_FAULTS(Fixture) \
+  INSTANTIATE_TEST_SUITE_P(Fault, Fixture, testing::Values("shop", "org", "types"), SchemaName)
 
 }  // namespace storegate::test

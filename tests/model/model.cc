@@ -42,10 +42,11 @@ void Model::Check(const Message& record, const Value& id, Errors* errors) const 
     if (index.unique == Unique::kNo || !index.where.empty()) continue;
     for (const auto& [other_id, row] : rows_) {
       if (other_id == id || (row.deleted && index.unique == Unique::kLive)) continue;
+      const Message& other = *row.record;
       const bool same = std::all_of(
-          index.fields.begin(), index.fields.end(), [&, &row = row](const schema::IndexField& part) {
+          index.fields.begin(), index.fields.end(), [&](const schema::IndexField& part) {
             const Value value = GetValue(record, *part.field);
-            return !IsNull(value) && value == GetValue(*row.record, *part.field);
+            return !IsNull(value) && value == GetValue(other, *part.field);
           });
       if (same) errors->insert({Code::kAlreadyExists, "UNIQUE_VIOLATION"});
     }

@@ -81,8 +81,8 @@ void LowerCaseText(Message* record, const Field& field) {
   const FieldDescriptor* descriptor = field.descriptor;
   if (field.presence == schema::Presence::kRepeated) {
     for (int i = 0; i < reflection->FieldSize(*record, descriptor); ++i) {
-      reflection->SetRepeatedString(record, descriptor, i,
-                                    LowerCase(reflection->GetRepeatedString(*record, descriptor, i)));
+      const std::string text = reflection->GetRepeatedString(*record, descriptor, i);
+      reflection->SetRepeatedString(record, descriptor, i, LowerCase(text));
     }
     return;
   }

@@ -76,7 +76,8 @@ void RecordFactory::FillMap(Message* message, const FieldDescriptor* field, int6
                             const std::function<void(Message* entry)>& set_value) {
   const FieldDescriptor* key = field->message_type()->FindFieldByNumber(1);
   std::set<Value> keys;
-  for (int64_t tries = 0; tries < count * 20 && static_cast<int64_t>(keys.size()) < count; ++tries) {
+  const auto wanted = static_cast<size_t>(count);
+  for (size_t tries = 0; tries < wanted * 20 && keys.size() < wanted; ++tries) {
     Value name = key->type() == FieldDescriptor::TYPE_STRING && random_.Chance(50)
                      ? Value(random_.Pick(HostileKeys()))
                      : ScalarFor(key, Rules::default_instance(), false);

@@ -42,7 +42,8 @@ std::vector<double> EdgeNumbers(bool is_float) {
     return {0.0, -0.0, 1, -1, FLT_MAX, -FLT_MAX, FLT_MIN, std::numeric_limits<float>::denorm_min(),
             infinity, -infinity, 0.5};
   }
-  return {0.0,      -0.0,     1,  -1, DBL_MAX, -DBL_MAX, DBL_MIN, std::numeric_limits<double>::denorm_min(),
+  const double least = std::numeric_limits<double>::denorm_min();
+  return {0.0,      -0.0,      1,   -1,    DBL_MAX,            -DBL_MAX, DBL_MIN, least,
           infinity, -infinity, 0.1, 1e300, 9007199254740992.0, 4.35};
 }
 
@@ -119,8 +120,9 @@ std::vector<Value> EdgeValues(const FieldDescriptor* field, const Rules& rules) 
         std::string every;
         for (int c = 0; c < 256; ++c) every.push_back(static_cast<char>(c));
         const auto longest = static_cast<size_t>(rules.max_len() > 0 ? rules.max_len() : 70000);
-        all = {Bytes{""}, Bytes{std::string(1, '\0')}, Bytes{every.substr(0, std::min(longest, every.size()))},
-               Bytes{"\xff\xfe\x80"}, Bytes{"text"}, Bytes{std::string(longest, '\x80')}};
+        every.resize(std::min(longest, every.size()));
+        all = {Bytes{""},     Bytes{std::string(1, '\0')},         Bytes{every}, Bytes{"\xff\xfe"},
+               Bytes{"text"}, Bytes{std::string(longest, '\x80')}};
         break;
       }
       all.push_back(std::string());

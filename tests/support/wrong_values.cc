@@ -87,7 +87,9 @@ class Collector {
   }
 
   static void SetKey(Message* entry, const FieldDescriptor* key) {
-    if (key->cpp_type() == FieldDescriptor::CPPTYPE_STRING) return SetValue(entry, key, std::string("k"));
+    if (key->cpp_type() == FieldDescriptor::CPPTYPE_STRING) {
+      return SetValue(entry, key, std::string("k"));
+    }
     if (key->cpp_type() == FieldDescriptor::CPPTYPE_BOOL) return SetValue(entry, key, true);
     SetValue(entry, key, int64_t{1});
   }
