@@ -43,10 +43,11 @@ TEST(Passwords, AreFalseAgainstWhatIsNoHash) {
 }
 
 TEST(Passwords, WaitInABoundedQueue) {
-  PasswordHasher hasher(kLittle, 1, 1, 2);
   std::promise<void> release;
   std::shared_future<void> released = release.get_future().share();
   std::promise<void> running;
+  // Behind what its work waits for: it ends first.
+  PasswordHasher hasher(kLittle, 1, 1, 2);
   ASSERT_TRUE(hasher.Submit([&] { running.set_value(); released.wait(); }).ok());
   running.get_future().wait();
   EXPECT_TRUE(hasher.Submit([] {}).ok());
