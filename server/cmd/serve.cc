@@ -1,11 +1,13 @@
 #include "server/cmd/serve.h"
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <iostream>
 #include <map>
 #include <set>
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "server/base/log.h"
@@ -21,6 +23,16 @@ sigset_t EndingSignals() {
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
   return signals;
+}
+
+// The usual soft limit of 1,024 descriptors is below what max_connections allows by
+// default; a process may raise its own up to the hard one.
+void RaiseDescriptorLimit() {
+  constexpr rlim_t kEnough = 65536;
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kEnough) return;
+  limit.rlim_cur = std::min(kEnough, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // The first ending signal within a second; 0 when there was none.
@@ -94,6 +106,7 @@ void HoldSignals() {
 
 int Serve(const Config& config) {
   ApplyLogLevel(config);
+  RaiseDescriptorLimit();
   std::unique_ptr<Gateway> gateway = Gateway::Open(config, std::cerr);
   if (gateway == nullptr) return 1;
 
