@@ -55,7 +55,8 @@ Status ReferenceNotFound(const schema::Field& field) {
   const schema::Entity& target = *field.references->entity;
   return Status(Code::kFailedPrecondition, "REFERENCE_NOT_FOUND",
                 field.name + " names no living " + target.name + ".")
-      .With("field", field.name);
+      .With("field", field.name)
+      .With("entity", target.full_name);
 }
 
 Status RecordReferenced(const schema::Entity& entity, const Value& id,

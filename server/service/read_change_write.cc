@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "server/base/text.h"
+#include "server/repository/row_status.h"
 #include "server/repository/wire_sink.h"
 #include "server/service/normalize.h"
 #include "server/service/prepare.h"
@@ -148,8 +149,7 @@ Status ReadChangeWrite(const Updating& updating, Session* session, std::string* 
       return status;
     }
     if (updating.version && *updating.version != row.version) {
-      return Status(Code::kAborted, reason::kEtagMismatch,
-                    entity.name + " changed since this etag was given; read it again");
+      return repository::EtagMismatch(entity, updating.id[0]);
     }
     status = ChangeRow(updating, row, session, response);
     if (status.reason() == reason::kEtagMismatch && !updating.version) continue;

@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "server/repository/row_status.h"
 #include "server/repository/wire_sink.h"
-#include "server/service/reasons.h"
 #include "server/service/reflect.h"
 #include "server/service/validate.h"
 
@@ -74,13 +74,6 @@ void FindFarReferences(const Context& context, const std::vector<const schema::F
   }
 }
 
-Status ReferenceNotFound(const schema::Field& field) {
-  Status status(Code::kFailedPrecondition, reason::kReferenceNotFound,
-                field.name + " refers to no living " + field.references->entity->name);
-  status.With("field", field.name).With("entity", field.references->entity->full_name);
-  return status;
-}
-
 void CheckFarReferences(const Context& context, std::vector<FarReference> references,
                         Deadline deadline,
                         std::function<void(const std::vector<Status>&)> done) {
@@ -99,7 +92,7 @@ void CheckFarReferences(const Context& context, std::vector<FarReference> refere
     Violations impossible;
     CheckKeyValue(*field->references->field, Path(), &references[i].value, &impossible);
     if (executor == nullptr || key == nullptr || !impossible.empty()) {
-      all->Set(i, ReferenceNotFound(*field));
+      all->Set(i, repository::ReferenceNotFound(*field));
       continue;
     }
     repository::PointRead read;
@@ -109,7 +102,7 @@ void CheckFarReferences(const Context& context, std::vector<FarReference> refere
     read.deadline = deadline;
     read.done = [all, i, field](const Status& status, Found found, std::string_view) {
       if (!status.ok()) return all->Set(i, status);
-      all->Set(i, found.found && !found.deleted ? Status() : ReferenceNotFound(*field));
+      all->Set(i, found.found && !found.deleted ? Status() : repository::ReferenceNotFound(*field));
     };
     executor->Submit(std::move(read));
   }
@@ -169,10 +162,7 @@ void CheckFarReferrers(const Context& context, std::vector<FarReferrer> referrer
       sink.SetEntity(field->entity);
       Status listed = session->List(*query, &sink);
       if (listed.ok() && sink.rows() > 0) {
-        const std::string referrer = field->entity->name + "." + field->name;
-        listed = Status(Code::kFailedPrecondition, reason::kRecordReferenced,
-                        referrer + " refers to this record");
-        listed.With("referrer", referrer);
+        listed = repository::RecordReferenced(*field->references->entity, Value(), *field);
       }
       all->Set(i, std::move(listed));
     };

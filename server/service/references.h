@@ -63,7 +63,4 @@ void CheckFarReferrers(const Context& context, std::vector<FarReferrer> referrer
                        bool also_deleted, Deadline deadline,
                        std::function<void(const Status&)> done);
 
-// FAILED_PRECONDITION, reason REFERENCE_NOT_FOUND.
-Status ReferenceNotFound(const schema::Field& field);
-
 }  // namespace storegate::service
