@@ -31,6 +31,7 @@ struct GetRequest {
   const schema::Key* key = nullptr;
   std::vector<KeyValues> values;  // distinct
   bool with_secrets = false;      // the row includes input-only fields (password)
+  Deadline deadline = Deadline::max();  // of the last caller who waits for it
 };
 
 // What Get says of one of GetRequest::values.
@@ -115,6 +116,9 @@ struct Outcome {
 struct Write {
   std::vector<Mutation> mutations;
   Sink* sink = nullptr;
+  // A database that was not done by then gives up: DEADLINE_EXCEEDED. Of writes
+  // that are applied together the last one counts.
+  Deadline deadline = Deadline::max();
   // Filled by Apply:
   std::vector<Outcome> outcomes;
   std::optional<size_t> failed;
@@ -127,6 +131,8 @@ struct Capabilities {
   // A reference to an entity of the same database is checked within the write,
   // without a race.
   bool references = false;
+  // Sessions have StartGet and FinishGet.
+  bool start_get = false;
 };
 
 // One connection. Used by one thread at a time. Blocking.
@@ -141,6 +147,20 @@ class Session {
   // in order; rows are written to the sink in any order, and Found's begin and
   // end tell which bytes are whose (sink.size() before and after).
   virtual Status Get(const GetRequest& request, class WireSink* sink, std::vector<Found>* found) = 0;
+
+  // Get in two steps, where Capabilities::start_get says so, for threads that must
+  // not be held up. StartGet sends the statement and does not wait; `request`
+  // outlives FinishGet. FinishGet waits until `until` at most and says what Get
+  // would; empty: the answer is not there yet, ask again. After a StartGet that was
+  // OK there is no other call until FinishGet has answered.
+  virtual Status StartGet(const GetRequest& request);
+  virtual std::optional<Status> FinishGet(Deadline until, class WireSink* sink,
+                                          std::vector<Found>* found);
+
+  // Whether the connection may go on being used; asked between calls. False when
+  // it has lived long enough, or is found dead: then another one takes its place.
+  // May ask the database, within a bound, when the connection was idle for long.
+  virtual bool Fresh() { return true; }
 
   // Rows in order. Not finding any is OK.
   virtual Status List(const Query& query, Sink* sink) = 0;
@@ -157,6 +177,13 @@ class Session {
   // Statements sent to the database so far, transaction brackets aside.
   virtual int64_t statements() const = 0;
 };
+
+inline Status Session::StartGet(const GetRequest&) {
+  return Status(Code::kInternal, "NO_START_GET", "This kind of session has no StartGet.");
+}
+inline std::optional<Status> Session::FinishGet(Deadline, class WireSink*, std::vector<Found>*) {
+  return StartGet({});
+}
 
 // Numbered migrations as the database sees them (server/migrate/ runs them).
 class Migrator;

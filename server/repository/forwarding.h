@@ -15,6 +15,12 @@ class ForwardingSession : public Session {
   Status Get(const GetRequest& request, WireSink* sink, std::vector<Found>* found) override {
     return to_->Get(request, sink, found);
   }
+  Status StartGet(const GetRequest& request) override { return to_->StartGet(request); }
+  std::optional<Status> FinishGet(Deadline until, WireSink* sink,
+                                  std::vector<Found>* found) override {
+    return to_->FinishGet(until, sink, found);
+  }
+  bool Fresh() override { return to_->Fresh(); }
   Status List(const Query& query, Sink* sink) override { return to_->List(query, sink); }
   Result<int64_t> Count(const Query& query) override { return to_->Count(query); }
   Status Apply(std::span<Write* const> writes) override { return to_->Apply(writes); }

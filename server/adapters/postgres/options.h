@@ -1,0 +1,44 @@
+// How a PostgreSQL database is reached.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+
+namespace storegate::postgres {
+
+struct Options {
+  // As libpq takes it: postgresql://user:password@host:5432,other:5432/name?sslmode=verify-full.
+  // Of several hosts the first that answers is taken, and for writes the first that
+  // takes writes. Source: postgresql.org/docs/15/libpq-connect.html.
+  std::string url;
+
+  // --- Behavior ---
+
+  // How long making a connection may take, over all hosts.
+  std::chrono::milliseconds connect_timeout{10000};
+  // A connection is replaced after this time, give or take a tenth, so that all are
+  // not replaced at once and none outlives a change of hosts for long.
+  std::chrono::milliseconds max_lifetime{30 * 60 * 1000};
+  // One that was idle for longer is asked whether it is there before it is used…
+  std::chrono::milliseconds check_after_idle{1000};
+  // …and given this long to answer.
+  std::chrono::milliseconds check_timeout{1000};
+  // How long after a statement's deadline its answer is waited for. PostgreSQL ends
+  // it by then itself (statement_timeout); a connection that still says nothing is
+  // given up.
+  std::chrono::milliseconds grace{2000};
+  // How long a migration waits for one that runs in another process.
+  std::chrono::milliseconds migration_timeout{30000};
+  // The URL leads to a pooler that gives a server connection for a transaction only
+  // (PgBouncer's pool_mode = transaction): nothing is kept in a session then, neither
+  // prepared statements nor settings.
+  bool transaction_pooler = false;
+
+  // --- Performance ---
+
+  // Prepared statements that each connection keeps.
+  size_t statement_cache = 256;
+};
+
+}  // namespace storegate::postgres
