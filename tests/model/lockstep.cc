@@ -1,10 +1,16 @@
 #include "tests/model/lockstep.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <set>
+#include <thread>
 
 #include <gtest/gtest.h>
 
+#include "server/base/time.h"
 #include "tests/support/expected.h"
+#include "tests/support/postgres.h"
 #include "tests/support/sqlite.h"
 
 namespace storegate::test {
@@ -19,21 +25,25 @@ using schema::Entity;
 using schema::Field;
 using schema::Operation;
 
-Lockstep::Lockstep(const ModelCase& c, uint64_t seed)
-    : gateway_(Sqlite(), SchemaNamed(c.schema)),
-      entity_(FindEntity(c)),
-      store_(&gateway_, &entity_),
-      factory_(&gateway_, seed),
-      model_(&entity_, &parents_) {
+Lockstep::Lockstep(const ModelCase& c, uint64_t seed) : entity_(FindEntity(c)) {
+  // Kept, with the templates of their databases, for the cases after this one.
+  static const auto* backends = new std::vector<BackendUnderTest>{Sqlite(), Postgres()};
+  std::vector<Gateway*> mirrors;
+  for (const BackendUnderTest& backend : *backends) {
+    sides_.push_back(
+        std::make_unique<Side>(backend, SchemaNamed(c.schema), &entity_, &parents_));
+    if (sides_.size() > 1) mirrors.push_back(&sides_.back()->gateway);
+  }
+  factory_ = std::make_unique<RecordFactory>(&sides_.front()->gateway, seed, mirrors);
   for (const Field& field : entity_.fields) {
     if (!field.references) continue;
     std::vector<Value>& values = parents_[&field];
     if (field.references->entity == &entity_) continue;  // left unset
-    for (const MessagePtr& parent : factory_.CreatedMany(*field.references->entity, 3)) {
+    for (const MessagePtr& parent : factory_->CreatedMany(*field.references->entity, 3)) {
       values.push_back(GetValue(*parent, *field.references->field));
     }
   }
-  for (size_t i = 0; i < kIds; ++i) ids_.push_back(factory_.NewId(entity_));
+  for (size_t i = 0; i < kIds; ++i) ids_.push_back(factory_->NewId(entity_));
   for (const Field& field : entity_.fields) {
     if (!Writable(field) || field.immutable || SelfReference(field)) continue;
     updatable_.push_back(&field);
@@ -54,7 +64,7 @@ void Lockstep::Run(int operations) {
 }
 
 const Entity& Lockstep::FindEntity(const ModelCase& c) {
-  for (const Entity& entity : gateway_.schema().entities) {
+  for (const Entity& entity : SchemaNamed(c.schema).schema->entities) {
     if (entity.name == c.entity) return entity;
   }
   std::abort();
@@ -70,31 +80,54 @@ void Lockstep::Note(std::string line) {
 }
 
 Value Lockstep::RandomId() {
-  if (!model_.rows().empty() && random().Chance(50)) {
-    auto row = model_.rows().begin();
-    const auto rows = static_cast<int64_t>(model_.rows().size());
+  if (!model().rows().empty() && random().Chance(50)) {
+    auto row = model().rows().begin();
+    const auto rows = static_cast<int64_t>(model().rows().size());
     std::advance(row, random().Between(int64_t{0}, rows - 1));
     return row->first;
   }
   return random().Pick(ids_);
 }
 
-bool Lockstep::Expect(const Status& status, const Errors& errors) {
+bool Lockstep::Expect(Side& side, const Status& status, const Errors& errors) {
   std::string wanted = errors.empty() ? "OK" : "";
   for (const auto& [code, reason] : errors) {
     wanted += std::string(CodeName(code)) + " " + reason + "; ";
   }
-  Note("    answered " + (status.ok() ? "OK" : status.ToString()));
+  side.Say(status);
+  Note("    " + side.name + " answered " + (status.ok() ? "OK" : status.ToString()));
   const bool right = errors.empty() ? status.ok()
                                     : errors.count({status.code(), status.reason()}) > 0;
-  EXPECT_TRUE(right) << "expected " << wanted << ", is " << status.ToString();
+  EXPECT_TRUE(right) << side.name << ": expected " << wanted << ", is " << status.ToString();
   return right && status.ok();
 }
 
+void Lockstep::Each(const std::function<void(Side& side)>& operation) {
+  for (const std::unique_ptr<Side>& side : sides_) operation(*side);
+}
+
+void Lockstep::CompareSides() {
+  for (const std::unique_ptr<Side>& side : sides_) {
+    EXPECT_EQ(side->said, sides_.front()->said)
+        << side->name << " does not answer as " << sides_.front()->name << " does";
+  }
+  for (const std::unique_ptr<Side>& side : sides_) side->said.clear();
+}
+
 void Lockstep::Step() {
+  // A step is a millisecond of its own, so that rows sort by their times alike.
+  for (const int64_t begun = NowMillis(); NowMillis() == begun;) {
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  Perform();
+  CompareSides();
+}
+
+void Lockstep::Perform() {
   const int64_t dice = random().Between(int64_t{1}, int64_t{100});
-  if (dice <= 22 && model_.rows().size() < kRowsMax) return Create();
-  if (dice <= 28 && model_.rows().size() < kRowsMax) return BatchCreate();
+  if (dice <= 20 && model().rows().size() < kRowsMax) return Create();
+  if (dice <= 22) return CreateWithoutId();
+  if (dice <= 28 && model().rows().size() < kRowsMax) return BatchCreate();
   if (dice <= 40) return Get();
   if (dice <= 45) return BatchGet();
   if (dice <= 55) return List();
@@ -108,13 +141,15 @@ void Lockstep::Get() {
   const Value id = RandomId();
   const bool show_deleted = CanShowDeleted(Operation::kGet) && random().Chance(40);
   Note("get " + ToText(id) + (show_deleted ? ", deleted too" : ""));
-  Reply reply = store_.Get(id, show_deleted);
-  if (!Expect(reply.status, model_.Get(id, show_deleted))) return;
-  EXPECT_TRUE(SameRecord(*reply.response, *model_.Find(id)->record));
+  Each([&](Side& side) {
+    const Reply reply = side.store.Get(id, show_deleted);
+    if (!Expect(side, reply.status, side.model.Get(id, show_deleted))) return;
+    EXPECT_TRUE(SameRecord(*reply.response, *side.model.Find(id)->record)) << side.name;
+  });
 }
 
 bool Lockstep::CanShowDeleted(Operation operation) {
-  return store_.method(operation).show_deleted != nullptr;
+  return store().method(operation).show_deleted != nullptr;
 }
 
 void Lockstep::BatchGet() {
@@ -126,66 +161,90 @@ void Lockstep::BatchGet() {
   std::string line = show_deleted ? "batch get, deleted too" : "batch get";
   for (const Value& id : ids) line += " " + ToText(id);
   Note(line);
-  Reply reply = store_.BatchGet(ids, show_deleted);
-  if (!Expect(reply.status, {})) return;
-  std::vector<const Message*> got = store_.Records(reply, Operation::kBatchGet);
-  size_t next = 0;
-  for (const Value& id : ids) {
-    if (!model_.Get(id, show_deleted).empty()) continue;
-    ASSERT_LT(next, got.size()) << ToText(id) << " is missing";
-    EXPECT_TRUE(SameRecord(*got[next++], *model_.Find(id)->record));
-  }
-  EXPECT_EQ(next, got.size());
+  Each([&](Side& side) {
+    const Reply reply = side.store.BatchGet(ids, show_deleted);
+    if (!Expect(side, reply.status, {})) return;
+    side.SayRest(*reply.response, side.store.method(Operation::kBatchGet));
+    std::vector<const Message*> got = side.store.Records(reply, Operation::kBatchGet);
+    size_t next = 0;
+    for (const Value& id : ids) {
+      if (!side.model.Get(id, show_deleted).empty()) continue;
+      ASSERT_LT(next, got.size()) << side.name << ": " << ToText(id) << " is missing";
+      EXPECT_TRUE(SameRecord(*got[next++], *side.model.Find(id)->record)) << side.name;
+    }
+    EXPECT_EQ(next, got.size()) << side.name;
+  });
 }
 
 void Lockstep::List() {
-  const schema::Method& list = store_.method(Operation::kList);
+  const schema::Method& list = store().method(Operation::kList);
   ListArgs args;
   args.show_deleted = list.show_deleted != nullptr && random().Chance(40);
   args.page_size = static_cast<int>(random().Between(int64_t{1}, int64_t{15}));
   args.order_by = RandomOrder();
-  MessagePtr filter(list.request->New());
-  for (const schema::RequestPredicate& predicate : list.predicates) {
-    if (random().Chance(15)) SetPredicate(filter.get(), predicate.field);
+  args.include_total_size = list.include_total_size != nullptr && random().Chance(30);
+  if (list.skip != nullptr && random().Chance(15)) {
+    args.skip = random().Between(int64_t{1}, int64_t{9});
   }
-  args.fill = [&](Message* request) { request->MergeFrom(*filter); };
-  Note("list " + store_.ListRequest(args)->ShortDebugString());
-
-  std::vector<query::Predicate> all;
+  std::vector<const schema::RequestPredicate*> used;
+  std::vector<Choice> choices;
   for (const schema::RequestPredicate& predicate : list.predicates) {
-    const bool set = predicate.field->is_repeated()
-                         ? filter->GetReflection()->FieldSize(*filter, predicate.field) > 0
-                         : filter->GetReflection()->HasField(*filter, predicate.field);
+    if (!random().Chance(15)) continue;
+    used.push_back(&predicate);
+    choices.push_back(RandomPredicate(predicate.field));
+  }
+  Each([&](Side& side) {
+    MessagePtr filter(list.request->New());
+    for (const Choice& choice : choices) choice(side, filter.get());
+    ListOn(side, args, used, *filter);
+  });
+}
+
+void Lockstep::ListOn(Side& side, ListArgs args,
+                      const std::vector<const schema::RequestPredicate*>& used,
+                      const Message& filter) {
+  const schema::Method& list = side.store.method(Operation::kList);
+  args.fill = [&](Message* request) { request->MergeFrom(filter); };
+  Note("list " + side.store.ListRequest(args)->ShortDebugString());
+  std::vector<query::Predicate> all;
+  for (const schema::RequestPredicate* predicate : used) {
+    const bool set = predicate->field->is_repeated()
+                         ? filter.GetReflection()->FieldSize(filter, predicate->field) > 0
+                         : filter.GetReflection()->HasField(filter, predicate->field);
     if (!set) continue;
-    auto parsed = query::Template::Parse(predicate.where, entity_, list.request->GetDescriptor(),
-                                         predicate.field);
+    auto parsed = query::Template::Parse(predicate->where, entity_, list.request->GetDescriptor(),
+                                         predicate->field);
     ASSERT_TRUE(parsed.ok());
-    auto bound = parsed->Bind(filter.get());
+    auto bound = parsed->Bind(&filter);
     ASSERT_TRUE(bound.ok()) << bound.status().ToString();
     all.push_back(*bound);
   }
   auto order = query::ParseOrder(args.order_by, entity_);
   ASSERT_TRUE(order.ok()) << order.status().ToString();
   const std::vector<const Message*> expected =
-      model_.List(query::Predicate::And(std::move(all)), *order, args.show_deleted);
-  const std::vector<MessagePtr> listed = store_.ListAll(args);
-  ASSERT_EQ(listed.size(), expected.size());
+      side.model.List(query::Predicate::And(std::move(all)), *order, args.show_deleted);
+  const std::vector<MessagePtr> listed = side.Walk(args);
+  const size_t skipped = std::min(static_cast<size_t>(args.skip), expected.size());
+  ASSERT_EQ(listed.size(), expected.size() - skipped) << side.name;
   for (size_t i = 0; i < listed.size(); ++i) {
-    EXPECT_TRUE(SameRecord(*listed[i], *expected[i])) << "at " << i;
+    EXPECT_TRUE(SameRecord(*listed[i], *expected[skipped + i])) << side.name << " at " << i;
   }
 }
 
-void Lockstep::SetPredicate(Message* request, const FieldDescriptor* field) {
+Lockstep::Choice Lockstep::RandomPredicate(const FieldDescriptor* field) {
+  const Value otherwise = factory_->ScalarFor(field, Rules::default_instance(), false);
   // A value of a row where one has the field by this name; else any.
   const FieldDescriptor* own = entity_.descriptor->FindFieldByName(field->name());
+  Value id;
   if (own != nullptr && own->type() == field->type() && !own->is_repeated() &&
-      !model_.rows().empty() && random().Chance(80)) {
-    if (const Row* row = model_.Find(RandomId()); row != nullptr) {
-      const Value value = GetValue(*row->record, own);
-      if (!IsNull(value)) return SetValue(request, field, value);
-    }
+      !model().rows().empty() && random().Chance(80)) {
+    id = RandomId();
   }
-  SetValue(request, field, factory_.ScalarFor(field, Rules::default_instance(), false));
+  return [=](const Side& side, Message* request) {
+    const Row* row = IsNull(id) ? nullptr : side.model.Find(id);
+    const Value value = row != nullptr ? GetValue(*row->record, own) : Value();
+    SetValue(request, field, IsNull(value) ? otherwise : value);
+  };
 }
 
 std::string Lockstep::RandomOrder() {
@@ -207,20 +266,23 @@ std::string Lockstep::RandomOrder() {
 void Lockstep::CompareAll() {
   Note("compare all");
   ListArgs args;
-  args.show_deleted = store_.method(Operation::kList).show_deleted != nullptr;
+  args.show_deleted = CanShowDeleted(Operation::kList);
   args.page_size = 7;
-  const std::vector<MessagePtr> listed = store_.ListAll(args);
-  EXPECT_EQ(listed.size(), model_.rows().size());
-  for (const MessagePtr& record : listed) {
-    const Row* row = model_.Find(IdOf(*record, entity_));
-    ASSERT_NE(row, nullptr) << record->ShortDebugString();
-    EXPECT_TRUE(SameRecord(*record, *row->record));
-  }
+  Each([&](Side& side) {
+    const std::vector<MessagePtr> listed = side.Walk(args);
+    EXPECT_EQ(listed.size(), side.model.rows().size()) << side.name;
+    for (const MessagePtr& record : listed) {
+      const Row* row = side.model.Find(IdOf(*record, entity_));
+      ASSERT_NE(row, nullptr) << side.name << ": " << record->ShortDebugString();
+      EXPECT_TRUE(SameRecord(*record, *row->record)) << side.name;
+    }
+  });
+  CompareSides();
 }
 
 void Lockstep::Reopen() {
   Note("reopen");
-  gateway_.Reopen();
+  Each([](Side& side) { side.gateway.Reopen(); });
   CompareAll();
 }
 

@@ -9,26 +9,26 @@ namespace storegate::test {
 using schema::Field;
 using schema::Operation;
 
-std::string Lockstep::RandomEtag(const Value& id) {
-  if (entity_.etag == nullptr || random().Chance(50)) return "";
-  const Row* row = model_.Find(id);
-  if (row != nullptr && random().Chance(60)) return EtagOf(*row->record, entity_);
-  if (old_etags_.empty()) return "";
-  return random().Pick(old_etags_);
+EtagChoice Lockstep::RandomEtag(const Value& id) {
+  if (entity_.etag == nullptr || random().Chance(50)) return {};
+  if (model().Find(id) != nullptr && random().Chance(60)) return {EtagChoice::Kind::kCurrent};
+  const auto old = static_cast<int64_t>(sides_.front()->old_etags.size());
+  if (old == 0) return {};
+  return {EtagChoice::Kind::kOld, static_cast<size_t>(random().Between(int64_t{0}, old - 1))};
 }
 
 MessagePtr Lockstep::RandomRecord() {
   MessagePtr record =
-      factory_.Make(entity_, {.with_id = false, .parents = &parents_});
+      factory_->Make(entity_, {.with_id = false, .parents = &parents_});
   for (const Field& field : entity_.fields) {
     if (SelfReference(field)) record->GetReflection()->ClearField(record.get(), field.descriptor);
     if (field.references && !SelfReference(field) && random().Chance(4)) {
       SetValue(record.get(), field,
-               factory_.ScalarFor(*field.references->field));  // refers to nothing
+               factory_->ScalarFor(*field.references->field));  // refers to nothing
     }
   }
-  if (!model_.rows().empty() && random().Chance(30)) {
-    const Row* row = model_.Find(RandomId());
+  if (!model().rows().empty() && random().Chance(30)) {
+    const Row* row = model().Find(RandomId());
     for (const schema::Index& index : entity_.indexes) {
       if (row == nullptr || index.unique == schema::Unique::kNo || !index.where.empty()) continue;
       for (const schema::IndexField& part : index.fields) {
@@ -39,78 +39,81 @@ MessagePtr Lockstep::RandomRecord() {
   return record;
 }
 
-void Lockstep::Take(const Message& answered, const Message& expected, bool deleted) {
-  EXPECT_TRUE(SameData(answered, expected, entity_));
-  if (entity_.etag != nullptr) {
-    const std::string etag = EtagOf(answered, entity_);
-    EXPECT_TRUE(all_etags_.insert(etag).second) << "an etag came again: " << etag;
-  }
-  if (const Row* before = model_.Find(IdOf(answered, entity_)); before != nullptr) {
-    Forget(*before);
-  }
-  model_.Put(answered, deleted);
-}
-
-void Lockstep::Forget(const Row& row) {
-  if (entity_.etag == nullptr) return;
-  old_etags_.push_back(EtagOf(*row.record, entity_));
-  if (old_etags_.size() > 20) old_etags_.erase(old_etags_.begin());
-}
-
 void Lockstep::Create() {
   MessagePtr record = RandomRecord();
-  if (random().Chance(80)) SetValue(record.get(), *entity_.id, RandomId());
+  SetValue(record.get(), *entity_.id, RandomId());
   Note("create " + record->ShortDebugString());
-  Reply reply = store_.Create(*record);
-  if (!Expect(reply.status, model_.Create(*record))) return;
-  MessagePtr expected = Stored(*record, entity_);
-  SetValue(expected.get(), *entity_.id, IdOf(*reply.response, entity_));
-  Take(*reply.response, *expected, false);
+  Each([&](Side& side) {
+    const Reply reply = side.store.Create(*record);
+    if (!Expect(side, reply.status, side.model.Create(*record))) return;
+    side.Take(*reply.response, *Stored(*record, entity_), false);
+  });
+}
+
+void Lockstep::CreateWithoutId() {
+  if (entity_.soft_delete() && !store().Has(Operation::kPurge)) return;
+  MessagePtr record = RandomRecord();
+  Note("create without id, and take away " + record->ShortDebugString());
+  Each([&](Side& side) {
+    const Reply reply = side.store.Create(*record);
+    if (!Expect(side, reply.status, side.model.Create(*record))) return;
+    const Value id = IdOf(*reply.response, entity_);
+    EXPECT_EQ(side.model.Find(id), nullptr) << side.name << " gave an id twice: " << ToText(id);
+    MessagePtr expected = Stored(*record, entity_);
+    SetValue(expected.get(), *entity_.id, id);
+    EXPECT_TRUE(SameData(*reply.response, *expected, entity_)) << side.name;
+    const Reply gone = entity_.soft_delete() ? side.store.Purge(id) : side.store.Delete(id);
+    Expect(side, gone.status, {});
+  });
 }
 
 void Lockstep::BatchCreate() {
   std::vector<MessagePtr> records;
-  std::vector<const Message*> sent;
   const bool partial = random().Chance(40);
   Note(partial ? "batch create, partial" : "batch create");
   for (int64_t i = random().Between(int64_t{1}, int64_t{4}); i > 0; --i) {
     records.push_back(RandomRecord());
     SetValue(records.back().get(), *entity_.id, RandomId());
     Note("    " + records.back()->ShortDebugString());
-    sent.push_back(records.back().get());
   }
+  Each([&](Side& side) { BatchCreateOn(side, records, partial); });
+}
+
+void Lockstep::BatchCreateOn(Side& side, const std::vector<MessagePtr>& records, bool partial) {
   // One after the other, on a copy.
-  Model after = model_;
+  Model after = side.model;
+  std::vector<const Message*> sent;
   std::vector<bool> right;
   Errors errors;
   for (const MessagePtr& record : records) {
+    sent.push_back(record.get());
     const Errors these = after.Create(*record);
     right.push_back(these.empty());
     errors.insert(these.begin(), these.end());
     if (these.empty()) after.Put(*Stored(*record, entity_), false);
   }
-  Reply reply = store_.BatchCreate(sent, partial);
+  const Reply reply = side.store.BatchCreate(sent, partial);
   if (partial) errors.clear();
-  if (!Expect(reply.status, errors)) return;
-  std::vector<const Message*> created = store_.Records(reply, Operation::kBatchCreate);
+  if (!Expect(side, reply.status, errors)) return;
+  side.SayRest(*reply.response, side.store.method(Operation::kBatchCreate));
+  std::vector<const Message*> created = side.store.Records(reply, Operation::kBatchCreate);
   size_t next = 0;
   for (size_t i = 0; i < records.size(); ++i) {
     if (!right[i]) continue;
     if (next == created.size()) {
-      ADD_FAILURE() << "item " << i << " is missing";
+      ADD_FAILURE() << side.name << ": item " << i << " is missing";
       return;
     }
-    Take(*created[next++], *Stored(*records[i], entity_), false);
+    side.Take(*created[next++], *Stored(*records[i], entity_), false);
   }
-  EXPECT_EQ(next, created.size()) << "more were created than there should be";
+  EXPECT_EQ(next, created.size()) << side.name << ": more were created than there should be";
 }
 
 void Lockstep::Update() {
   MessagePtr record = RandomRecord();
   const Value id = RandomId();
   SetValue(record.get(), *entity_.id, id);
-  const std::string etag = RandomEtag(id);
-  if (!etag.empty()) SetValue(record.get(), *entity_.etag, etag);
+  const EtagChoice choice = RandomEtag(id);
   std::vector<const Field*> fields;
   std::vector<std::string> mask;
   if (random().Chance(20)) {
@@ -132,59 +135,80 @@ void Lockstep::Update() {
     }
   }
   const bool allow_missing = random().Chance(20) &&
-                             store_.method(Operation::kUpdate).allow_missing != nullptr &&
-                             model_.rows().size() < kRowsMax;
+                             store().method(Operation::kUpdate).allow_missing != nullptr &&
+                             model().rows().size() < kRowsMax;
   std::string line = "update [";
   for (const std::string& path : mask) line += path + " ";
-  Note(line + (allow_missing ? "] or insert " : "] ") + record->ShortDebugString());
-  Reply reply = store_.Update(*record, mask, allow_missing);
-  if (!Expect(reply.status, model_.Update(*record, etag, fields, allow_missing))) return;
-  Take(*reply.response, *model_.Updated(*record, fields), false);
+  Each([&](Side& side) {
+    const std::string etag = side.EtagOfChoice(choice, id);
+    if (entity_.etag != nullptr) SetValue(record.get(), *entity_.etag, etag);
+    Note(line + (allow_missing ? "] or insert " : "] ") + record->ShortDebugString());
+    const Reply reply = side.store.Update(*record, mask, allow_missing);
+    if (!Expect(side, reply.status, side.model.Update(*record, etag, fields, allow_missing))) {
+      return;
+    }
+    side.Take(*reply.response, *side.model.Updated(*record, fields), false);
+  });
 }
 
 void Lockstep::Delete() {
   const Value id = RandomId();
   DeleteArgs args;
   args.allow_missing = random().Chance(25);
-  if (!args.allow_missing && store_.method(Operation::kDelete).etag != nullptr) {
-    args.etag = RandomEtag(id);
+  EtagChoice etag;
+  if (!args.allow_missing && store().method(Operation::kDelete).etag != nullptr) {
+    etag = RandomEtag(id);
   }
+  Each([&](Side& side) {
+    args.etag = side.EtagOfChoice(etag, id);
+    DeleteOn(side, id, args);
+  });
+}
+
+void Lockstep::DeleteOn(Side& side, const Value& id, const DeleteArgs& args) {
   Note("delete " + ToText(id) + " " + args.etag + (args.allow_missing ? " if there" : ""));
-  Reply reply = store_.Delete(id, args);
-  const bool there = model_.Get(id, false).empty();
-  if (!Expect(reply.status, model_.Delete(id, args.etag, args.allow_missing)) || !there) return;
+  const Reply reply = side.store.Delete(id, args);
+  const bool there = side.model.Get(id, false).empty();
+  const Errors errors = side.model.Delete(id, args.etag, args.allow_missing);
+  if (!Expect(side, reply.status, errors) || !there) return;
   if (!entity_.soft_delete()) {
-    Forget(*model_.Find(id));
-    return model_.Remove(id);
+    side.Forget(*side.model.Find(id));
+    return side.model.Remove(id);
   }
-  Reply shown = store_.Get(id, true);
-  ASSERT_TRUE(HasStatus(shown.status, Code::kOk));
-  EXPECT_FALSE(IsNull(GetValue(*shown.response, *entity_.delete_time)));
-  Take(*shown.response, *Clone(*model_.Find(id)->record), true);
+  const Reply shown = side.store.Get(id, true);
+  ASSERT_TRUE(HasStatus(shown.status, Code::kOk)) << side.name;
+  EXPECT_FALSE(IsNull(GetValue(*shown.response, *entity_.delete_time))) << side.name;
+  side.Take(*shown.response, *Clone(*side.model.Find(id)->record), true);
 }
 
 void Lockstep::Undelete() {
-  if (!store_.Has(Operation::kUndelete)) return;
+  if (!store().Has(Operation::kUndelete)) return;
   const Value id = RandomId();
-  const std::string etag = RandomEtag(id);
-  Note("undelete " + ToText(id) + " " + etag);
-  Reply reply = store_.Undelete(id, etag);
-  if (!Expect(reply.status, model_.Undelete(id, etag))) return;
-  EXPECT_TRUE(IsNull(GetValue(*reply.response, *entity_.delete_time)));
-  Take(*reply.response, *Clone(*model_.Find(id)->record), false);
+  const EtagChoice choice = RandomEtag(id);
+  Each([&](Side& side) {
+    const std::string etag = side.EtagOfChoice(choice, id);
+    Note("undelete " + ToText(id) + " " + etag);
+    const Reply reply = side.store.Undelete(id, etag);
+    if (!Expect(side, reply.status, side.model.Undelete(id, etag))) return;
+    EXPECT_TRUE(IsNull(GetValue(*reply.response, *entity_.delete_time))) << side.name;
+    side.Take(*reply.response, *Clone(*side.model.Find(id)->record), false);
+  });
 }
 
 void Lockstep::Purge() {
-  if (!store_.Has(Operation::kPurge)) return;
+  if (!store().Has(Operation::kPurge)) return;
   const Value id = RandomId();
   DeleteArgs args;
   args.allow_missing = random().Chance(25);
-  if (!args.allow_missing) args.etag = RandomEtag(id);
-  Note("purge " + ToText(id) + " " + args.etag + (args.allow_missing ? " if there" : ""));
-  Reply reply = store_.Purge(id, args);
-  if (!Expect(reply.status, model_.Purge(id, args.etag, args.allow_missing))) return;
-  if (const Row* row = model_.Find(id); row != nullptr) Forget(*row);
-  model_.Remove(id);
+  const EtagChoice choice = args.allow_missing ? EtagChoice{} : RandomEtag(id);
+  Each([&](Side& side) {
+    args.etag = side.EtagOfChoice(choice, id);
+    Note("purge " + ToText(id) + " " + args.etag + (args.allow_missing ? " if there" : ""));
+    const Reply reply = side.store.Purge(id, args);
+    if (!Expect(side, reply.status, side.model.Purge(id, args.etag, args.allow_missing))) return;
+    if (const Row* row = side.model.Find(id); row != nullptr) side.Forget(*row);
+    side.model.Remove(id);
+  });
 }
 
 }  // namespace storegate::test

@@ -27,7 +27,9 @@ class TestDatabase {
 struct BackendUnderTest {
   std::string name;
   // A fresh database with the tables of all entities of the schema.
-  std::function<Result<std::unique_ptr<TestDatabase>>(const schema::Schema&)> create;
+  std::function<Result<std::unique_ptr<TestDatabase>>(const schema::Schema&)> create = {};
+  // As the gateway runs it: 1 where the database has one writer.
+  int write_threads = 1;
 };
 
 // The backends that this test program runs over.

@@ -26,6 +26,15 @@ class CountingSession : public repository::ForwardingSession {
     Counted counted(this);
     return to().Get(request, sink, found);
   }
+  Status StartGet(const repository::GetRequest& request) override {
+    Counted counted(this);
+    return to().StartGet(request);
+  }
+  std::optional<Status> FinishGet(Deadline until, repository::WireSink* sink,
+                                  std::vector<repository::Found>* found) override {
+    Counted counted(this);
+    return to().FinishGet(until, sink, found);
+  }
   Status List(const repository::Query& query, repository::Sink* sink) override {
     Counted counted(this);
     return to().List(query, sink);
@@ -73,9 +82,19 @@ class CountingBackend : public repository::ForwardingBackend {
 
 // Words that only a driver would say.
 constexpr std::string_view kDriverWords[] = {
-    "SQLITE", "sqlite",   "SQL",      "constraint failed", "no such table", "no such column",
-    "libpq",  "mongoc",   "E11000",   "syntax error",      "datatype mismatch", "_version",
-    "database is locked", "disk I/O", "UNIQUE constraint", "FOREIGN KEY"};
+    // SQLite
+    "SQLITE", "sqlite", "SQL", "constraint failed", "no such table", "no such column",
+    "syntax error", "datatype mismatch", "_version", "database is locked", "disk I/O",
+    "UNIQUE constraint", "FOREIGN KEY",
+    // PostgreSQL and libpq, in English: the locale of their clusters is C.UTF-8
+    "SQLSTATE", "postgres", "Postgres", "libpq", "duplicate key", "violates", "relation \"",
+    "column \"", "constraint \"", "prepared statement", "statement timeout",
+    "canceling statement", "deadlock detected", "current transaction is aborted",
+    "server closed the connection", "terminating connection", "connection to server",
+    "no connection to the server", "remaining connection slots", "too many clients",
+    "could not ", "cached plan", "invalid input syntax", "out of range for type", "FATAL", "DETAIL",
+    // MongoDB
+    "mongoc", "E11000"};
 
 void ExpectNoDriverText(const std::string& text, const std::string& method) {
   for (std::string_view word : kDriverWords) {
@@ -108,6 +127,7 @@ GatewayOptions::GatewayOptions() {
   // The least that libsodium takes: a test makes many records with passwords.
   service.password_memory_bytes = 8192;
   service.password_passes = 1;
+  executor.write_threads = 0;
 }
 
 Gateway::Gateway(const BackendUnderTest& backend, const NamedSchema& schema,
@@ -118,6 +138,9 @@ Gateway::Gateway(const BackendUnderTest& backend, const NamedSchema& schema,
   Result<std::unique_ptr<TestDatabase>> database = backend.create(*schema.schema);
   if (!database.ok()) Die("making a database", database.status());
   database_ = std::move(*database);
+  if (options_.executor.write_threads == 0) {
+    options_.executor.write_threads = backend.write_threads;
+  }
   Open();
 }
 

@@ -25,7 +25,7 @@ struct Reply {
 };
 
 struct GatewayOptions {
-  GatewayOptions();  // cheap passwords, else the defaults
+  GatewayOptions();  // cheap passwords, writers as the backend has them, else the defaults
 
   service::Options service;
   repository::ExecutorOptions executor;
@@ -43,6 +43,7 @@ class Gateway {
 
   const schema::Schema& schema() const { return *schema_.schema; }
   repository::Executor& executor() { return *executor_; }
+  TestDatabase& database() { return *database_; }
   repository::Backend& backend() { return *backend_; }
 
   // Any thread. Every answer is checked for what must hold of all answers: an

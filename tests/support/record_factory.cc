@@ -108,6 +108,12 @@ MessagePtr RecordFactory::Created(const Entity& entity, const MakeArgs& args) {
 std::vector<MessagePtr> RecordFactory::CreatedMany(const Entity& entity, int count,
                                                    const MakeArgs& args) {
   std::vector<MessagePtr> records = MakeMany(entity, count, args);
+  for (Gateway* mirror : mirrors_) {
+    for (const MessagePtr& record : records) {
+      const Reply reply = StoreClient(mirror, &entity).Create(*record);
+      EXPECT_TRUE(reply.ok()) << entity.full_name << ": " << reply.status.ToString();
+    }
+  }
   StoreClient store(gateway_, &entity);
   if (!store.Has(schema::Operation::kBatchCreate) || count == 1) {
     for (MessagePtr& record : records) {

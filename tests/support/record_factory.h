@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/random_text.h"
@@ -28,8 +29,10 @@ struct MakeArgs {
 // Used by one thread at a time.
 class RecordFactory {
  public:
-  // `gateway` outlives the factory; records that others refer to are created in it.
-  RecordFactory(Gateway* gateway, uint64_t seed) : gateway_(gateway), random_(seed) {}
+  // `gateway` outlives the factory; records that others refer to are created in it,
+  // and in `mirrors`, the same.
+  RecordFactory(Gateway* gateway, uint64_t seed, std::vector<Gateway*> mirrors = {})
+      : gateway_(gateway), mirrors_(std::move(mirrors)), random_(seed) {}
 
   // Not created yet. What it refers to is, newly made.
   MessagePtr Make(const schema::Entity& entity, const MakeArgs& args = {});
@@ -38,7 +41,7 @@ class RecordFactory {
   std::vector<MessagePtr> MakeMany(const schema::Entity& entity, int count,
                                    const MakeArgs& args = {});
 
-  // Made and created, as the gateway answered. A failure fails the test and
+  // Made and created, as the (first) gateway answered. A failure fails the test and
   // answers with the record as it was sent.
   MessagePtr Created(const schema::Entity& entity, const MakeArgs& args = {});
   std::vector<MessagePtr> CreatedMany(const schema::Entity& entity, int count,
@@ -70,7 +73,8 @@ class RecordFactory {
   void FillStruct(Message* message, int depth);
   void FillStructValue(Message* message, int depth);
 
-  Gateway* gateway_;
+  Gateway* const gateway_;
+  const std::vector<Gateway*> mirrors_;
   Random random_;
 };
 
