@@ -40,13 +40,42 @@ void Breaker::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Breaker::Trip(uint64_t generation, const Status& why) {
+bool Breaker::AwaitVerdict() {
+  if (closed()) return true;
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, ask_until_.load(std::memory_order_relaxed),
+                      [this] { return state_ != State::kAsking; });
+  return closed();
+}
+
+void Breaker::Lost(uint64_t generation, const Status& why) {
   {
     std::lock_guard lock(mutex_);
-    if (open() || generation != this->generation()) return;
-    open_.store(true, std::memory_order_release);
+    if (!closed() || generation != this->generation()) return;
+    if (probes_.load(std::memory_order_relaxed) != 0) {
+      Open(why);
+    } else {
+      ask_until_.store(std::chrono::steady_clock::now() + kGrace, std::memory_order_relaxed);
+      state_.store(State::kAsking, std::memory_order_release);
+      Log(Level::kWarn, "connection to the database lost",
+          {{"database", backend_->kind()}, {"use", UseName(use_)}, {"reason", why.reason()}});
+    }
   }
   changed_.notify_all();
+}
+
+void Breaker::Refused(uint64_t generation, const Status& why) {
+  {
+    std::lock_guard lock(mutex_);
+    if (state_ == State::kOpen || generation != this->generation()) return;
+    Open(why);
+  }
+  changed_.notify_all();
+}
+
+// REQUIRES: mutex_ is held.
+void Breaker::Open(const Status& why) {
+  state_.store(State::kOpen, std::memory_order_release);
   Log(Level::kError, "database does not answer",
       {{"database", backend_->kind()},
        {"use", UseName(use_)},
@@ -54,29 +83,28 @@ void Breaker::Trip(uint64_t generation, const Status& why) {
        {"reason", why.reason()}});
 }
 
-void Breaker::Answered() {
-  if (probes_.load(std::memory_order_relaxed) != 0) probes_.store(0, std::memory_order_relaxed);
-}
-
 void Breaker::Probe() {
   std::minstd_rand random(std::random_device{}());
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return open() || stopping_; });
+    changed_.wait(lock, [this] { return !closed() || stopping_; });
     const auto pause = PauseBefore(probes_.fetch_add(1, std::memory_order_relaxed), &random);
     changed_.wait_for(lock, pause, [this] { return stopping_; });
     if (stopping_) return;
     lock.unlock();
-    const bool answered = backend_->Connect(use_).ok();
-    if (answered) {
+    const Status answer = backend_->Connect(use_).status();
+    if (answer.ok()) {
       Log(Level::kInfo, "database answers again",
           {{"database", backend_->kind()}, {"use", UseName(use_)}});
     }
     lock.lock();
-    if (answered) {
+    if (answer.ok()) {
       generation_.fetch_add(1, std::memory_order_release);
-      open_.store(false, std::memory_order_release);
+      state_.store(State::kClosed, std::memory_order_release);
+    } else if (state_ == State::kAsking) {
+      Open(answer);
     }
+    changed_.notify_all();
   }
 }
 

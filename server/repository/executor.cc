@@ -7,13 +7,30 @@
 #include <span>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "server/repository/breaker.h"
+#include "server/repository/holding.h"
+#include "server/repository/spot_reads.h"
 #include "server/repository/task.h"
 #include "server/repository/task_queue.h"
 #include "server/repository/worker.h"
 
 namespace storegate::repository {
+
+namespace {
+
+// What a lane's connections are for, in messages.
+std::string_view Purpose(Lane lane) {
+  switch (lane) {
+    case Lane::kPoint: return "reads by key";
+    case Lane::kWrite: return "writes";
+    case Lane::kScan: return "lists";
+  }
+  return "";
+}
+
+}  // namespace
 
 struct Executor::Impl {
   struct LaneState {
@@ -26,6 +43,7 @@ struct Executor::Impl {
     Breaker* const breaker;
     const int threads;
     std::vector<std::unique_ptr<Worker>> workers;
+    std::vector<const Holding*> holdings;  // of all its connections
   };
 
   // What a thread has gathered for one lane.
@@ -40,8 +58,13 @@ struct Executor::Impl {
   Impl(Backend* backend, const ExecutorOptions& options);
 
   LaneState& At(Lane lane) { return *lanes[static_cast<size_t>(lane)]; }
+  Status Connect();
   void Submit(Lane lane, Task task);
+  // Runs what can be run on the spot, up to SpotReads::Finish, which is for the caller
+  // to call, and gives the rest to the lane.
+  void Begin(Lane lane, std::span<Task> tasks);
   void HandOver(Lane lane, std::span<Task> tasks);
+  Status WhyRefused(Lane lane, bool down);
   // Answers everything that waits in the lanes of a breaker.
   void FailWaiting(const Breaker* breaker, const Status& status);
   static void HandOverGathered();
@@ -49,6 +72,7 @@ struct Executor::Impl {
   Breaker reads;
   Breaker writes;
   std::array<std::unique_ptr<LaneState>, 3> lanes;  // by Lane
+  std::unique_ptr<SpotReads> spots;                 // null: none
 
   std::atomic<bool> started{false};
   std::atomic<bool> stopping{false};
@@ -68,17 +92,45 @@ Executor::Impl::Impl(Backend* backend, const ExecutorOptions& options)
   lanes[static_cast<size_t>(Lane::kScan)] =
       std::make_unique<LaneState>(options, &reads, options.scan_threads);
   for (const auto& lane : lanes) {
-    const auto use = lane->breaker == &reads ? Backend::Use::kRead : Backend::Use::kWrite;
+    Worker::Options worker;
+    worker.use = lane->breaker == &reads ? Backend::Use::kRead : Backend::Use::kWrite;
+    worker.slow_query = options.slow_query;
+    worker.lost = [this, breaker = lane->breaker] { FailWaiting(breaker, DatabaseUnavailable()); };
     for (int i = 0; i < lane->threads; ++i) {
-      lane->workers.push_back(std::make_unique<Worker>(
-          backend, use, &lane->queue, lane->breaker, options.slow_query,
-          [this, breaker = lane->breaker] { FailWaiting(breaker, DatabaseUnavailable()); }));
+      lane->workers.push_back(
+          std::make_unique<Worker>(backend, &lane->queue, lane->breaker, worker));
+      lane->holdings.push_back(&lane->workers.back()->holding());
+      worker.idle_timeout = options.idle_timeout;  // the first one stays warm
     }
   }
+  if (options.spot_sessions <= 0 || !backend->capabilities().start_get) return;
+  SpotReads::Options spot;
+  spot.sessions = options.spot_sessions;
+  spot.batch_max = std::max<size_t>(options.batch_max, 1);
+  spot.wait = options.spot_wait;
+  spot.slow_query = options.slow_query;
+  spot.hand_over = [this](std::span<Task> tasks) { HandOver(Lane::kPoint, tasks); };
+  spot.lost = [this] { FailWaiting(&reads, DatabaseUnavailable()); };
+  spots = std::make_unique<SpotReads>(backend, &reads, std::move(spot));
+  spots->AddHoldings(&At(Lane::kPoint).holdings);
+}
+
+Status Executor::Impl::Connect() {
+  for (const auto& lane : lanes) {
+    for (const auto& worker : lane->workers) {
+      if (Status status = worker->Connect(); !status.ok()) return status;
+    }
+  }
+  return spots == nullptr ? Status() : spots->Connect();
 }
 
 void Executor::Impl::Submit(Lane lane, Task task) {
-  if (gathers == 0) return HandOver(lane, {&task, 1});
+  if (gathers == 0) {
+    if (SpotReads::barred()) return HandOver(lane, {&task, 1});
+    const SpotReads::Bar bar;
+    Begin(lane, {&task, 1});
+    return SpotReads::Finish();
+  }
   for (Gathered& to_lane : gathered) {
     if (to_lane.to == this && to_lane.lane == lane) {
       to_lane.tasks.push_back(std::move(task));
@@ -89,23 +141,32 @@ void Executor::Impl::Submit(Lane lane, Task task) {
   gathered.back().tasks.push_back(std::move(task));
 }
 
+void Executor::Impl::Begin(Lane lane, std::span<Task> tasks) {
+  std::vector<Task> left;
+  if (lane != Lane::kPoint || spots == nullptr || !spots->Begin(tasks, &left)) {
+    HandOver(lane, tasks);
+  } else if (!left.empty()) {
+    HandOver(lane, left);
+  }
+}
+
 void Executor::Impl::HandOver(Lane lane, std::span<Task> tasks) {
   LaneState& state = At(lane);
   size_t taken = 0;
   const bool down = state.breaker->open();
   if (!down) taken = state.queue.Push(tasks);
   if (taken == tasks.size()) return;
-  Status status;
-  if (stopping) {
-    status = ShuttingDown();
-  } else if (down) {
-    status = DatabaseUnavailable();
-  } else {
-    status = Status(Code::kResourceExhausted, "QUEUE_FULL",
-                    "Too many calls are waiting for the database.");
-    status.WithRetryDelay(state.queue.RetryDelay(state.threads));
-  }
+  const Status status = WhyRefused(lane, down);
   for (Task& task : tasks.subspan(taken)) Refuse(task, status);
+}
+
+Status Executor::Impl::WhyRefused(Lane lane, bool down) {
+  if (stopping) return ShuttingDown();
+  if (down) return DatabaseUnavailable();
+  const LaneState& state = At(lane);
+  const size_t waiting = state.queue.waiting();
+  Status status = QueueFull(Purpose(lane), state.holdings, waiting);
+  return status.WithRetryDelay(state.queue.RetryDelay(waiting, state.threads));
 }
 
 void Executor::Impl::FailWaiting(const Breaker* breaker, const Status& status) {
@@ -116,13 +177,22 @@ void Executor::Impl::FailWaiting(const Breaker* breaker, const Status& status) {
 }
 
 void Executor::Impl::HandOverGathered() {
-  // Tasks that are refused may submit others, also under a Gather of their own.
+  // Tasks that are answered here may submit others, also under a Gather of their own.
   std::vector<Gathered> all = std::move(gathered);
   gathered.clear();
+  const bool on_the_spot = !SpotReads::barred();
+  const SpotReads::Bar bar;
   for (Gathered& to_lane : all) {
-    if (!to_lane.tasks.empty()) to_lane.to->HandOver(to_lane.lane, to_lane.tasks);
-    to_lane.tasks.clear();
+    if (to_lane.tasks.empty()) continue;
+    if (on_the_spot) {
+      to_lane.to->Begin(to_lane.lane, to_lane.tasks);
+    } else {
+      to_lane.to->HandOver(to_lane.lane, to_lane.tasks);
+    }
   }
+  // Databases have been asked all at once, and other threads are at work meanwhile.
+  if (on_the_spot) SpotReads::Finish();
+  for (Gathered& to_lane : all) to_lane.tasks.clear();
   // Their memory is used again. A few executors at most live at a time.
   if (gathered.empty() && all.size() <= 16) gathered = std::move(all);
 }
@@ -133,14 +203,9 @@ Executor::Executor(Backend* backend, ExecutorOptions options)
 Executor::~Executor() { Stop(); }
 
 Status Executor::Start() {
-  for (const auto& lane : impl_->lanes) {
-    for (const auto& worker : lane->workers) {
-      Status status = worker->Connect();
-      if (!status.ok()) {
-        Stop();
-        return status;
-      }
-    }
+  if (Status status = impl_->Connect(); !status.ok()) {
+    Stop();
+    return status;
   }
   std::lock_guard lock(impl_->stop_mutex);
   if (impl_->stopping) return ShuttingDown();
@@ -148,9 +213,13 @@ Status Executor::Start() {
   impl_->writes.Start();
   for (const auto& lane : impl_->lanes) {
     for (const auto& worker : lane->workers) {
-      impl_->threads.emplace_back([worker = worker.get()] { worker->Run(); });
+      impl_->threads.emplace_back([worker = worker.get()] {
+        const SpotReads::Bar bar;  // others wait for it
+        worker->Run();
+      });
     }
   }
+  if (impl_->spots != nullptr) impl_->spots->Start();
   impl_->started = true;
   return {};
 }
@@ -168,6 +237,7 @@ void Executor::Stop() {
   for (const auto& lane : impl_->lanes) lane->queue.Close();
   impl_->FailWaiting(&impl_->reads, ShuttingDown());
   impl_->FailWaiting(&impl_->writes, ShuttingDown());
+  if (impl_->spots != nullptr) impl_->spots->Stop();
   for (std::thread& thread : impl_->threads) thread.join();
   impl_->threads.clear();
   impl_->reads.Stop();

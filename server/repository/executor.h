@@ -6,13 +6,19 @@
 // A read that starts after a write was acknowledged sees it: reads are never
 // answered from one that began before they were submitted.
 //
-// When a session answers UNAVAILABLE, the database is probed by one thread, with
-// growing pauses, and everything else that reads (or writes: each on its own) is
-// refused at once until it answers. No write is tried again by the executor.
+// Where a backend can start a Get without waiting, the thread that submitted reads
+// runs them itself, on a spare session and with a bounded wait (spot_reads.h).
 //
-// Submit functions: any thread, never block. Each calls `done` exactly once,
-// from a worker, or from the calling thread when the task is refused:
-//   RESOURCE_EXHAUSTED, reason QUEUE_FULL, with retry delay  the lane's queue is full
+// When a session answers UNAVAILABLE, one thread finds out whether the database is
+// there (breaker.h). While it is not, everything else that reads (or writes: each
+// on its own) is refused at once. A PointRead whose connection was lost is run once
+// more, when the database is back at once. Nothing else is tried again.
+//
+// Submit functions: any thread, never block longer than `spot_wait`. Each calls
+// `done` exactly once, from a worker or, when reads are run on the spot or a task
+// is refused, from the calling thread:
+//   RESOURCE_EXHAUSTED, reason QUEUE_FULL, with retry delay  the lane's queue is
+//       full; message and metadata say who holds its connections (holding.h)
 //   DEADLINE_EXCEEDED                    dropped before it cost the database anything
 //   UNAVAILABLE, reason SHUTTING_DOWN    after Stop
 //   UNAVAILABLE, reason DATABASE_UNAVAILABLE  no session could be had
@@ -20,7 +26,6 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,7 +42,7 @@ enum class Lane { kPoint, kWrite, kScan };
 
 struct ExecutorOptions {
   // Threads, and so sessions, a lane. kWrite is 1 where the database has one
-  // writer (SQLite).
+  // writer (SQLite); otherwise writes of several workers run at the same time.
   int point_threads = 2;
   int write_threads = 1;
   int scan_threads = 2;
@@ -48,6 +53,17 @@ struct ExecutorOptions {
   // A call to a session that takes longer is logged with entity and duration,
   // without values.
   std::chrono::milliseconds slow_query{1000};
+  // More sessions for point reads on the spot, where Capabilities::start_get; each
+  // has a thread that mostly sleeps. One for each thread that submits is enough. 0:
+  // all reads go through the lane's queue.
+  int spot_sessions = 2;
+  // How long a thread waits for all that it runs on the spot at one time. Ten
+  // times what a batched read from a database nearby takes; the rest of what holds
+  // up a thread on a slow database is bounded in spot_reads.h.
+  std::chrono::microseconds spot_wait{2000};
+  // A worker with nothing to do for this long closes its session, the first one of
+  // each lane apart, and connects again when work comes. 0: never.
+  std::chrono::milliseconds idle_timeout{0};
 };
 
 // One row asked for by key.
@@ -59,14 +75,21 @@ struct PointRead {
   Deadline deadline = Deadline::max();
   // `row` is the record's wire bytes, valid during the call; empty when !found.
   std::function<void(const Status&, Found, std::string_view row)> done;
+  // On whose behalf, for the error of a full queue; outlives the executor. Null: the
+  // gateway's own. In the other tasks too.
+  const schema::Method* method = nullptr;
+  // The executor's own: a connection was lost under it before.
+  bool tried = false;
 };
 
-// A write that happens all or not at all. `done` gets it back with its outcomes.
+// A write that happens all or not at all; Write::deadline becomes `deadline`. `done`
+// gets it back with its outcomes.
 // A non-OK status means that nothing happened (UNKNOWN: nobody knows).
 struct WriteTask {
   std::unique_ptr<Write> write;
   Deadline deadline = Deadline::max();
   std::function<void(const Status&, std::unique_ptr<Write>)> done;
+  const schema::Method* method = nullptr;
 };
 
 // Anything else that needs a session: lists, counts, several steps in a row.
@@ -76,6 +99,7 @@ struct SessionTask {
   Deadline deadline = Deadline::max();
   // Not OK: the session is null and must not be touched.
   std::function<void(const Status&, Session*)> run;
+  const schema::Method* method = nullptr;
 };
 
 class Executor {
@@ -95,7 +119,8 @@ class Executor {
   void Submit(SessionTask task);
 
   // While one of these lives on a thread, what that thread submits is gathered
-  // and handed over once, at its end: one lock and at most one wake-up a lane.
+  // and handed over once, at its end: one lock and at most one wake-up a lane, and
+  // point reads put together.
   // Within another one it adds nothing. Executors outlive it.
   class Gather {
    public:

@@ -15,6 +15,10 @@ inline Deadline DeadlineOf(const Task& task) {
   return std::visit([](const auto& t) { return t.deadline; }, task);
 }
 
+inline const schema::Method* MethodOf(const Task& task) {
+  return std::visit([](const auto& t) { return t.method; }, task);
+}
+
 // Answers a task that no session will see.
 inline void Refuse(Task& task, const Status& status) {
   if (auto* read = std::get_if<PointRead>(&task)) {
@@ -28,6 +32,11 @@ inline void Refuse(Task& task, const Status& status) {
 
 inline Status DatabaseUnavailable() {
   return Status(Code::kUnavailable, "DATABASE_UNAVAILABLE", "The database does not answer.");
+}
+
+inline Status TooLate() {
+  return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
+                "The deadline passed before the database was asked.");
 }
 
 inline Status ShuttingDown() {

@@ -29,24 +29,28 @@ auto WatchedSession::Watch(const schema::Entity* entity, size_t size, const Call
   if (lost_) return DatabaseUnavailable();
   const auto start = std::chrono::steady_clock::now();
   auto result = call();
-  const auto elapsed = std::chrono::steady_clock::now() - start;
   Note(StatusOf(result));
-  if (elapsed >= slow_query_) {
-    Log(Level::kWarn, "slow statement",
-        {{"entity", entity == nullptr ? std::string_view() : std::string_view(entity->full_name)},
-         {"what", what_},
-         {"ms", static_cast<int64_t>(
-                    std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count())},
-         {"tasks", size}});
-  }
+  LogIfSlow(entity, size, start);
   return result;
+}
+
+void WatchedSession::LogIfSlow(const schema::Entity* entity, size_t size,
+                               std::chrono::steady_clock::time_point start) const {
+  const auto elapsed = std::chrono::steady_clock::now() - start;
+  if (elapsed < slow_query_) return;
+  Log(Level::kWarn, "slow statement",
+      {{"entity", entity == nullptr ? std::string_view() : std::string_view(entity->full_name)},
+       {"what", what_},
+       {"ms", static_cast<int64_t>(
+                  std::chrono::duration_cast<std::chrono::milliseconds>(elapsed).count())},
+       {"tasks", size}});
 }
 
 void WatchedSession::Note(const Status& status) {
   switch (status.code()) {
     case Code::kUnavailable:
       lost_ = true;
-      breaker_->Trip(generation_, status);
+      breaker_->Lost(generation_, status);
       return;
     case Code::kUnknown:
       // The connection went away in the middle of a commit. The next one to
@@ -60,6 +64,24 @@ void WatchedSession::Note(const Status& status) {
 Status WatchedSession::Get(const GetRequest& request, WireSink* sink, std::vector<Found>* found) {
   return Watch(request.entity, request.values.size(),
                [&] { return to().Get(request, sink, found); });
+}
+
+Status WatchedSession::StartGet(const GetRequest& request) {
+  if (lost_) return DatabaseUnavailable();
+  started_ = &request;
+  started_at_ = std::chrono::steady_clock::now();
+  Status status = to().StartGet(request);
+  if (!status.ok()) Note(status);
+  return status;
+}
+
+std::optional<Status> WatchedSession::FinishGet(Deadline until, WireSink* sink,
+                                                std::vector<Found>* found) {
+  std::optional<Status> status = to().FinishGet(until, sink, found);
+  if (!status) return status;
+  Note(*status);
+  LogIfSlow(started_->entity, started_->values.size(), started_at_);
+  return status;
 }
 
 Status WatchedSession::List(const Query& query, Sink* sink) {

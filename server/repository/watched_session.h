@@ -1,10 +1,11 @@
-// WatchedSession: a session as the executor's workers use it. Tells the breaker
+// WatchedSession: a session as the executor uses it. Tells the breaker
 // whether the database answers, refuses calls once the connection is lost, and
 // logs slow ones. Used by one thread at a time.
 #pragma once
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -20,6 +21,9 @@ class WatchedSession : public ForwardingSession {
                  std::chrono::milliseconds slow_query);
 
   Status Get(const GetRequest& request, WireSink* sink, std::vector<Found>* found) override;
+  Status StartGet(const GetRequest& request) override;
+  std::optional<Status> FinishGet(Deadline until, WireSink* sink,
+                                  std::vector<Found>* found) override;
   Status List(const Query& query, Sink* sink) override;
   Result<int64_t> Count(const Query& query) override;
   Status Apply(std::span<Write* const> writes) override;
@@ -27,8 +31,10 @@ class WatchedSession : public ForwardingSession {
   // What the slow log calls the calls from here on; lives as long as they do.
   void set_what(std::string_view what) { what_ = what; }
 
-  // The connection may be used for another task.
-  bool usable() const { return !lost_ && breaker_->generation() == generation_; }
+  // The connection may be used for another task. Asks Fresh.
+  bool usable() {
+    return !lost_ && breaker_->generation() == generation_ && to().Fresh();
+  }
   // A call got no answer: UNAVAILABLE, or UNKNOWN.
   bool lost() const { return lost_; }
 
@@ -37,12 +43,17 @@ class WatchedSession : public ForwardingSession {
   auto Watch(const schema::Entity* entity, size_t size, const Call& call)
       -> decltype(call());
   void Note(const Status& status);
+  void LogIfSlow(const schema::Entity* entity, size_t size,
+                 std::chrono::steady_clock::time_point start) const;
 
   Breaker* const breaker_;
   const uint64_t generation_;
   const std::chrono::milliseconds slow_query_;
   std::string_view what_;
   bool lost_ = false;
+  // Of the Get that was started last.
+  const GetRequest* started_ = nullptr;
+  std::chrono::steady_clock::time_point started_at_;
 };
 
 }  // namespace storegate::repository

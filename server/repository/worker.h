@@ -5,11 +5,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <span>
-#include <string>
 #include <vector>
 
 #include "server/repository/breaker.h"
+#include "server/repository/holding.h"
+#include "server/repository/read_batch.h"
 #include "server/repository/task_queue.h"
 #include "server/repository/watched_session.h"
 
@@ -17,10 +17,18 @@ namespace storegate::repository {
 
 class Worker {
  public:
-  // What it is given outlives it. `lost` is called when the database stopped
-  // answering, after the tasks at hand have been answered.
-  Worker(Backend* backend, Backend::Use use, TaskQueue* queue, Breaker* breaker,
-         std::chrono::milliseconds slow_query, std::function<void()> lost);
+  struct Options {
+    Backend::Use use = Backend::Use::kRead;
+    std::chrono::milliseconds slow_query{1000};
+    // After so long with nothing to do the session is closed; 0: never.
+    std::chrono::milliseconds idle_timeout{0};
+    // Called when the database stopped answering, after the tasks at hand have been
+    // answered.
+    std::function<void()> lost;
+  };
+
+  // What it is given outlives it.
+  Worker(Backend* backend, TaskQueue* queue, Breaker* breaker, Options options);
 
   // Opens the session. What Backend::Connect says.
   Status Connect();
@@ -28,35 +36,34 @@ class Worker {
   // Until the queue is closed. Call it on the worker's own thread.
   void Run();
 
- private:
-  struct Reader {
-    PointRead* read;
-    size_t slot;  // which of GetRequest::values it asked for
-  };
+  // What the session is used for. Any thread.
+  const Holding& holding() const { return holding_; }
 
+ private:
+  bool TakeTasks();
+  void RunTasks();
   void DropExpired();
   bool HaveSession();
   void RunReads();
-  void Fetch(const GetRequest& request, std::span<Reader> readers);
+  void Fetch();
   void RunWrites();
   void RunSession();
 
   Backend* const backend_;
-  const Backend::Use use_;
   TaskQueue* const queue_;
   Breaker* const breaker_;
-  const std::chrono::milliseconds slow_query_;
-  const std::function<void()> lost_;
+  const Options options_;
 
-  // Null until there is a connection, and after one was lost.
+  TaskQueue::Seat seat_;
+  Holding holding_;
+  // Null until there is a connection, and after one was lost or given up.
   std::unique_ptr<WatchedSession> session_;
   // The tasks at hand. With what follows, kept to use its memory again.
   std::vector<Task> batch_;
   std::vector<PointRead*> reads_;
-  std::vector<Reader> readers_;
-  std::vector<Found> found_;
+  ReadBatch gets_;
+  ReadBatch single_;
   std::vector<Write*> writes_;
-  std::string rows_;
 };
 
 }  // namespace storegate::repository

@@ -101,6 +101,7 @@ void WriteEach(const BatchPtr& batch) {
         InsertMutation(*call->context, call->entity(), *item.record, batch->now));
     task.write->sink = sink.get();
     task.deadline = call->call.deadline;
+    task.method = call->call.method;
     task.done = [batch, sink, i](const Status& status, std::unique_ptr<Write> write) {
       Item& item = batch->items[i];
       item.status = status;
@@ -123,6 +124,7 @@ void WriteAll(const BatchPtr& batch) {
   }
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.done = [batch, sink](const Status& status, std::unique_ptr<Write> write) {
     const CallPtr& call = batch->call;
     if (status.ok() && write->failed) {
@@ -165,7 +167,7 @@ void CheckReferences(const BatchPtr& batch) {
                       &far);
   }
   auto references = std::make_shared<std::vector<FarReference>>(far);
-  CheckFarReferences(*call->context, std::move(far), call->call.deadline,
+  CheckFarReferences(*call->context, std::move(far), call->call,
                      [batch, references](const std::vector<Status>& statuses) {
                        if (!batch->partial) {
                          Status status = ReferenceErrors(*batch, *references, statuses);

@@ -113,6 +113,7 @@ void BatchGet(const CallPtr& call) {
   task.lane = repository::Lane::kPoint;
   task.what = call->entity().full_name + " batch get";
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.run = [call, asked](const Status& status, repository::Session* session) {
     if (!status.ok()) return call->Fail(status);
     const FieldDescriptor* records = call->method().records;

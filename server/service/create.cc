@@ -32,6 +32,7 @@ void Insert(const Creation& creation) {
       InsertMutation(*call->context, call->entity(), *creation.record, creation.now));
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.done = [call, sink](const Status& status, std::unique_ptr<Write> write) {
     if (!status.ok()) return call->Fail(status);
     if (write->failed) return call->Fail(write->outcomes[*write->failed].status);
@@ -45,7 +46,7 @@ void CheckReferences(const Creation& creation) {
   std::vector<FarReference> far;
   FindFarReferences(*call->context, ReferenceFields(call->entity()), *creation.record,
                     call->method().record->name(), 0, &far);
-  CheckFarReferences(*call->context, std::move(far), call->call.deadline,
+  CheckFarReferences(*call->context, std::move(far), call->call,
                      [creation](const std::vector<Status>& statuses) {
                        for (const Status& status : statuses) {
                          if (!status.ok()) return creation.call->Fail(status);

@@ -178,6 +178,7 @@ void List(const CallPtr& call) {
   task.lane = repository::Lane::kScan;
   task.what = call->entity().full_name + " list";
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.run = [listing](const Status& status, repository::Session* session) {
     if (!status.ok()) return listing->call->Fail(status);
     Run(listing, session);

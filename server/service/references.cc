@@ -75,7 +75,7 @@ void FindFarReferences(const Context& context, const std::vector<const schema::F
 }
 
 void CheckFarReferences(const Context& context, std::vector<FarReference> references,
-                        Deadline deadline,
+                        const Call& call,
                         std::function<void(const std::vector<Status>&)> done) {
   if (references.empty()) return done({});
   auto all = std::make_shared<Countdown>();
@@ -99,7 +99,8 @@ void CheckFarReferences(const Context& context, std::vector<FarReference> refere
     read.entity = target;
     read.key = key;
     read.values = {std::move(references[i].value)};
-    read.deadline = deadline;
+    read.deadline = call.deadline;
+    read.method = call.method;
     read.done = [all, i, field](const Status& status, Found found, std::string_view) {
       if (!status.ok()) return all->Set(i, status);
       all->Set(i, found.found && !found.deleted ? Status() : repository::ReferenceNotFound(*field));
@@ -129,7 +130,7 @@ std::vector<const schema::Field*> ReferrersFar(const Context& context,
 }
 
 void CheckFarReferrers(const Context& context, std::vector<FarReferrer> referrers,
-                       bool also_deleted, Deadline deadline,
+                       bool also_deleted, const Call& call,
                        std::function<void(const Status&)> done) {
   if (referrers.empty()) return done({});
   auto all = std::make_shared<Countdown>();
@@ -150,11 +151,12 @@ void CheckFarReferrers(const Context& context, std::vector<FarReferrer> referrer
     query->show_deleted = also_deleted;
     query->order = {{field->entity->id, false}};
     query->limit = 1;
-    query->deadline = deadline;
+    query->deadline = call.deadline;
     repository::SessionTask task;
     task.lane = repository::Lane::kScan;
     task.what = field->entity->full_name + " referrers";
-    task.deadline = deadline;
+    task.deadline = call.deadline;
+    task.method = call.method;
     task.run = [all, i, field, query](const Status& status, Session* session) {
       if (!status.ok()) return all->Set(i, status);
       std::string row;

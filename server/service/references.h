@@ -40,9 +40,10 @@ void FindFarReferences(const Context& context, const std::vector<const schema::F
 
 // One status for each of `references`, in order: OK when the record is there and
 // living, FAILED_PRECONDITION REFERENCE_NOT_FOUND when not, else why it could not
-// be looked up. `done` is called at once when there are none.
+// be looked up. `done` is called at once when there are none. On behalf of `call`,
+// within its deadline.
 void CheckFarReferences(const Context& context, std::vector<FarReference> references,
-                        Deadline deadline,
+                        const Call& call,
                         std::function<void(const std::vector<Status>&)> done);
 
 // Fields that refer to `entity` from entities of the same database, and from others.
@@ -59,8 +60,9 @@ struct FarReferrer {
 
 // OK when no record has these values; FAILED_PRECONDITION RECORD_REFERENCED, with
 // metadata "referrer", when one does: a living one, or, with `also_deleted`, any.
+// On behalf of `call`.
 void CheckFarReferrers(const Context& context, std::vector<FarReferrer> referrers,
-                       bool also_deleted, Deadline deadline,
+                       bool also_deleted, const Call& call,
                        std::function<void(const Status&)> done);
 
 }  // namespace storegate::service

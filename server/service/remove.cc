@@ -47,6 +47,7 @@ void ReadRow(const RemovalPtr& removal, bool with_secrets,
   read.with_secrets = with_secrets;
   read.deadline = removal->call->call.deadline;
   read.done = std::move(run);
+  read.method = removal->call->call.method;
   removal->call->executor().Submit(std::move(read));
 }
 
@@ -102,6 +103,7 @@ void WriteRow(const RemovalPtr& removal) {
   task.write->mutations.push_back(std::move(mutation));
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.done = [removal, sink](const Status& status, std::unique_ptr<Write> write) {
     if (!status.ok()) return AnswerMissing(removal, status);
     if (write->failed) return AnswerMissing(removal, write->outcomes[*write->failed].status);
@@ -121,7 +123,7 @@ void CheckFar(const RemovalPtr& removal) {
     if (removal->row != nullptr) {
       FindFarReferences(context, ReferenceFields(entity), *removal->row, "", 0, &far);
     }
-    return CheckFarReferences(context, std::move(far), call->call.deadline,
+    return CheckFarReferences(context, std::move(far), call->call,
                               [removal](const std::vector<Status>& statuses) {
                                 for (const Status& status : statuses) {
                                   if (!status.ok()) return removal->call->Fail(status);
@@ -139,7 +141,7 @@ void CheckFar(const RemovalPtr& removal) {
       if (value.ok()) far.push_back({field, *std::move(value)});
     }
   }
-  CheckFarReferrers(context, std::move(far), ForGood(*removal), call->call.deadline,
+  CheckFarReferrers(context, std::move(far), ForGood(*removal), call->call,
                     [removal](const Status& status) {
                       if (!status.ok()) return removal->call->Fail(status);
                       WriteRow(removal);

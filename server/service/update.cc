@@ -95,6 +95,7 @@ void Submit(const UpdatingPtr& updating, Mutation mutation) {
   task.write->mutations.push_back(std::move(mutation));
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.done = [updating, sink, change](const Status& status, std::unique_ptr<Write> write) {
     const bool failed = status.ok() && write->failed;
     Finish(updating, change, failed ? write->outcomes[*write->failed].status : status);
@@ -112,6 +113,7 @@ void WriteRecord(const UpdatingPtr& updating) {
   task.lane = repository::Lane::kWrite;
   task.what = call->entity().full_name + " update";
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.run = [updating](const Status& status, repository::Session* session) {
     const CallPtr& call = updating->call;
     if (!status.ok()) return call->Fail(status);
@@ -138,7 +140,7 @@ void CheckReferences(const UpdatingPtr& updating) {
   }
   std::vector<size_t> items;
   for (const FarReference& reference : far) items.push_back(reference.item);
-  CheckFarReferences(*call->context, std::move(far), call->call.deadline,
+  CheckFarReferences(*call->context, std::move(far), call->call,
                      [updating, items = std::move(items)](const std::vector<Status>& statuses) {
                        for (size_t i = 0; i < statuses.size(); ++i) {
                          if (statuses[i].ok()) continue;

@@ -121,6 +121,7 @@ void VerifyPassword(const CallPtr& call) {
   task.lane = repository::Lane::kPoint;
   task.what = call->entity().full_name + " verify password";
   task.deadline = call->call.deadline;
+  task.method = call->call.method;
   task.run = [verification](const Status& status, repository::Session* session) {
     const CallPtr& call = verification->call;
     if (!status.ok()) return call->Fail(status);
