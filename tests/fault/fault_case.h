@@ -1,7 +1,9 @@
-// A gateway on a database with faults, over one entity of each schema.
+// A gateway on a database with faults, over one entity of each schema on each
+// backend.
 #pragma once
 
 #include <memory>
+#include <ostream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,12 +13,40 @@
 #include "tests/fault/faulty_backend.h"
 #include "tests/support/expected.h"
 #include "tests/support/record_factory.h"
+#include "tests/support/postgres.h"
 #include "tests/support/sqlite.h"
 #include "tests/support/store_client.h"
 
 namespace storegate::test {
 
-class FaultCase : public testing::TestWithParam<std::string> {
+struct FaultParam {
+  const BackendUnderTest* backend;
+  std::string schema;
+};
+inline void PrintTo(const FaultParam& param, std::ostream* out) {
+  *out << param.backend->name << " " << param.schema;
+}
+
+inline std::vector<FaultParam> FaultParams() {
+  static const auto* backends = new std::vector<BackendUnderTest>{Sqlite(), Postgres()};
+  std::vector<FaultParam> params;
+  for (const BackendUnderTest& backend : *backends) {
+    for (const char* schema : {"shop", "org", "types"}) params.push_back({&backend, schema});
+  }
+  return params;
+}
+
+// An entity that refers to nothing: writes of others would be in the way.
+inline const schema::Entity* EntityOnItsOwn(const schema::Schema& schema) {
+  for (const schema::Entity& entity : schema.entities) {
+    bool refers = false;
+    for (const schema::Field& field : entity.fields) refers |= field.references.has_value();
+    if (!refers && Served(schema, entity)) return &entity;
+  }
+  return nullptr;
+}
+
+class FaultCase : public testing::TestWithParam<FaultParam> {
  protected:
   void SetUp() override { Open({}); }
 
@@ -30,14 +60,9 @@ class FaultCase : public testing::TestWithParam<std::string> {
     factory_.reset();
     store_.reset();
     gateway_.reset();
-    const NamedSchema& schema = SchemaNamed(GetParam());
-    gateway_ = std::make_unique<Gateway>(Sqlite(), schema, options);
-    // One that refers to nothing: writes of others would be in the way.
-    for (const schema::Entity& entity : schema.schema->entities) {
-      bool refers = false;
-      for (const schema::Field& field : entity.fields) refers |= field.references.has_value();
-      if (entity_ == nullptr && !refers && Served(*schema.schema, entity)) entity_ = &entity;
-    }
+    const NamedSchema& schema = SchemaNamed(GetParam().schema);
+    gateway_ = std::make_unique<Gateway>(*GetParam().backend, schema, options);
+    entity_ = EntityOnItsOwn(*schema.schema);
     ASSERT_NE(entity_, nullptr);
     store_ = std::make_unique<StoreClient>(gateway_.get(), entity_);
     factory_ = std::make_unique<RecordFactory>(gateway_.get(), 1);
@@ -88,11 +113,11 @@ class FaultCase : public testing::TestWithParam<std::string> {
   std::unique_ptr<RecordFactory> factory_;
 };
 
-inline std::string SchemaName(const testing::TestParamInfo<std::string>& info) {
-  return info.param;
+inline std::string FaultName(const testing::TestParamInfo<FaultParam>& info) {
+  return info.param.backend->name + "_" + info.param.schema;
 }
 
 #define STOREGATE_FAULTS(Fixture) \
-  INSTANTIATE_TEST_SUITE_P(Fault, Fixture, testing::Values("shop", "org", "types"), SchemaName)
+  INSTANTIATE_TEST_SUITE_P(Fault, Fixture, testing::ValuesIn(FaultParams()), FaultName)
 
 }  // namespace storegate::test

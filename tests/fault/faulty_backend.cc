@@ -53,6 +53,13 @@ class FaultyBackend : public repository::ForwardingBackend {
   FaultyBackend(std::unique_ptr<Backend> to, std::shared_ptr<Faults> faults)
       : ForwardingBackend(std::move(to)), faults_(std::move(faults)) {}
 
+  // Hooks may wait, which who calls StartGet must not.
+  repository::Capabilities capabilities() const override {
+    repository::Capabilities capabilities = ForwardingBackend::capabilities();
+    capabilities.start_get = false;
+    return capabilities;
+  }
+
   Result<std::unique_ptr<Session>> Connect(Use use) override {
     if (std::optional<Status> fault = faults_->AskBefore(Op::kConnect)) return *fault;
     faults_->Count(Op::kConnect);

@@ -277,6 +277,21 @@ void PostgresServer::Kill() {
   fs::remove(folder_ / "data/postmaster.pid", ignored);
 }
 
+void PostgresServer::StartAgain() {
+  // It answers, or is starting its children anew, or ends.
+  for (int tries = 0; tries < 600; ++tries) {
+    if (postmaster_ == 0 || !Runs(postmaster_)) {
+      postmaster_ = 0;
+      return Start();
+    }
+    std::string failed;
+    RunSql(Url("postgres"), "SELECT 1", &failed);
+    if (failed.empty()) return;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  Die("neither serves nor ends:\n" + ReadFile(folder_ / "postgres.log"));
+}
+
 void PostgresServer::Stop() {
   if (postmaster_ == 0) return;
   kill(postmaster_, SIGINT);  // "fast"

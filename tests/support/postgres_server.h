@@ -52,6 +52,8 @@ class PostgresServer {
   // leave behind in files of processes and sockets is removed, so that Start works.
   void Kill();
   void Start();
+  // Starts it where it ended by itself, or is about to; else nothing.
+  void StartAgain();
   // As an operator would: transactions under way are rolled back.
   void Stop();
   // Stops answering, all of it, as a machine that hangs; and goes on.

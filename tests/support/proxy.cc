@@ -41,6 +41,20 @@ void Prepare(int fd) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+// From a socket that does not block.
+bool ReceiveAll(int fd, void* to, size_t size) {
+  auto* next = static_cast<char*>(to);
+  while (size > 0) {
+    pollfd readable = {fd, POLLIN, 0};
+    if (poll(&readable, 1, 10000) != 1) return false;
+    const ssize_t got = recv(fd, next, size, 0);
+    if (got <= 0) return false;
+    next += got;
+    size -= static_cast<size_t>(got);
+  }
+  return true;
+}
+
 }  // namespace
 
 Proxy::Proxy(int port) : target_(port) {
@@ -114,6 +128,27 @@ void Proxy::CutAfter(Direction direction, int64_t bytes) {
   std::lock_guard<std::mutex> lock(mutex_);
   cut_direction_ = direction;
   cut_after_ = bytes;
+}
+
+void Proxy::Inject(const std::string& message) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (Connection& connection : connections_) {
+    if (connection.reset) continue;
+    const int fd = connection.server;
+    bool good = send(fd, message.data(), message.size(), MSG_NOSIGNAL) ==
+                static_cast<ssize_t>(message.size());
+    // A message is a letter, its length without the letter, and the rest.
+    for (char kind = 0; good && kind != 'Z';) {
+      unsigned char head[5];
+      good = ReceiveAll(fd, head, sizeof(head));
+      kind = static_cast<char>(head[0]);
+      const uint32_t size = (uint32_t{head[1]} << 24) | (uint32_t{head[2]} << 16) |
+                            (uint32_t{head[3]} << 8) | uint32_t{head[4]};
+      std::string rest(good && size > 4 ? size - 4 : 0, '\0');
+      good = good && ReceiveAll(fd, rest.data(), rest.size());
+    }
+    if (!good) Reset(&connection);
+  }
 }
 
 bool Proxy::has_cut() const {

@@ -42,6 +42,11 @@ class Proxy {
   // Whether the CutAfter asked for last has happened.
   bool has_cut() const;
 
+  // Sends the server a message of its protocol's own on each connection, as a pooler
+  // between might, and swallows all that PostgreSQL answers up to ReadyForQuery.
+  // REQUIRES: nothing is under way.
+  void Inject(const std::string& message);
+
   int connections() const;
   // Since it was made.
   int64_t accepted() const { return accepted_.load(); }

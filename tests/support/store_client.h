@@ -13,14 +13,14 @@ namespace storegate::test {
 // What a List may ask for; the fields that a request lacks are passed over.
 struct ListArgs {
   int page_size = 0;
-  std::string page_token;
+  std::string page_token = {};
   int64_t skip = 0;
   int page = 0;
-  std::string order_by;
+  std::string order_by = {};
   bool show_deleted = false;
   bool include_total_size = false;
-  std::string search;
-  std::function<void(Message*)> fill;  // predicates
+  std::string search = {};
+  std::function<void(Message*)> fill = {};  // predicates
 };
 
 struct DeleteArgs {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -52,10 +53,20 @@ struct FakeDatabase {
   std::set<std::string> unreadable;         // ids whose row makes a Get INTERNAL
   std::vector<std::vector<std::string>> gets;   // ids of each call
   std::vector<std::vector<size_t>> applies;     // mutations of each write of each call
+  std::vector<Deadline> deadlines;              // of each of them, and of each write
   int connects = 0;
+  // What the connections up to this one (they are counted from 1) are: told to be
+  // no longer fresh; cut, so that a Get on them is UNAVAILABLE.
+  int stale = 0;
+  int cut = 0;
   int sessions = 0;  // that live
   // What a call or an attempt to connect fails with; OK: it does not.
   Status get_status, apply_status, connect_status;
+
+  bool start_get = false;  // what the backend says that it can; set before use
+  // Gets that were started are not answered before this is false again; Release.
+  bool hold = false;
+  std::condition_variable released;
 
   // Called at the beginning of each call, without the lock. Set before use.
   std::function<void()> on_get = [] {};
@@ -74,6 +85,11 @@ struct FakeDatabase {
     std::lock_guard lock(mutex);
     return connects;
   }
+  void Release() {
+    std::lock_guard lock(mutex);
+    hold = false;
+    released.notify_all();
+  }
   void Set(Status FakeDatabase::*which, Status status) {
     std::lock_guard lock(mutex);
     this->*which = std::move(status);
@@ -85,6 +101,7 @@ class FakeSession : public Session {
   explicit FakeSession(FakeDatabase* database) : database_(database) {
     std::lock_guard lock(database_->mutex);
     ++database_->sessions;
+    number_ = database_->connects;
   }
   ~FakeSession() override {
     std::lock_guard lock(database_->mutex);
@@ -94,28 +111,29 @@ class FakeSession : public Session {
   Status Get(const GetRequest& request, WireSink* sink, std::vector<Found>* found) override {
     database_->on_get();
     std::lock_guard lock(database_->mutex);
-    ++statements_;
-    std::vector<std::string> ids;
-    for (const KeyValues& values : request.values) ids.push_back(std::get<std::string>(values[0]));
-    database_->gets.push_back(ids);
-    if (!database_->get_status.ok()) return database_->get_status;
-    static const schema::Field kField;
-    for (const std::string& id : ids) {
-      if (database_->unreadable.contains(id)) {
-        return Status(Code::kInternal, "MALFORMED_DATA", "a row that cannot be read");
-      }
-      Found one;
-      one.begin = sink->size();
-      if (const auto row = database_->rows.find(id); row != database_->rows.end()) {
-        one.found = true;
-        sink->BeginRow();
-        sink->Wire(kField, row->second);
-        sink->EndRow();
-      }
-      one.end = sink->size();
-      found->push_back(one);
-    }
+    Look(request);
+    return Tell(sink, found);
+  }
+
+  // The rows are those of the moment in which the Get was started.
+  Status StartGet(const GetRequest& request) override {
+    database_->on_get();
+    std::lock_guard lock(database_->mutex);
+    Look(request);
     return {};
+  }
+  std::optional<Status> FinishGet(Deadline until, WireSink* sink,
+                                  std::vector<Found>* found) override {
+    std::unique_lock lock(database_->mutex);
+    if (!database_->released.wait_until(lock, until, [this] { return !database_->hold; })) {
+      return std::nullopt;
+    }
+    return Tell(sink, found);
+  }
+
+  bool Fresh() override {
+    std::lock_guard lock(database_->mutex);
+    return number_ > database_->stale;
   }
 
   Status List(const Query&, Sink*) override { return {}; }
@@ -127,7 +145,10 @@ class FakeSession : public Session {
     std::lock_guard lock(database_->mutex);
     ++statements_;
     std::vector<size_t> sizes;
-    for (const Write* write : writes) sizes.push_back(write->mutations.size());
+    for (const Write* write : writes) {
+      sizes.push_back(write->mutations.size());
+      database_->deadlines.push_back(write->deadline);
+    }
     database_->applies.push_back(sizes);
     if (!database_->apply_status.ok()) return database_->apply_status;
     for (Write* write : writes) {
@@ -142,8 +163,48 @@ class FakeSession : public Session {
   int64_t statements() const override { return statements_; }
 
  private:
+  void Look(const GetRequest& request) {
+    ++statements_;
+    rows_.clear();
+    std::vector<std::string> ids;
+    status_ = number_ > database_->cut ? database_->get_status
+                                       : Status(Code::kUnavailable, "DATABASE_UNAVAILABLE", "cut");
+    for (const KeyValues& values : request.values) {
+      const std::string& id = ids.emplace_back(std::get<std::string>(values[0]));
+      if (database_->unreadable.contains(id) && status_.ok()) {
+        status_ = Status(Code::kInternal, "MALFORMED_DATA", "a row that cannot be read");
+      }
+      const auto row = database_->rows.find(id);
+      rows_.push_back(row == database_->rows.end() ? std::nullopt : std::optional(row->second));
+    }
+    database_->gets.push_back(ids);
+    database_->deadlines.push_back(request.deadline);
+  }
+
+  Status Tell(WireSink* sink, std::vector<Found>* found) {
+    static const schema::Field kField;
+    if (!status_.ok()) return status_;
+    for (const std::optional<std::string>& row : rows_) {
+      Found one;
+      one.begin = sink->size();
+      if (row) {
+        one.found = true;
+        sink->BeginRow();
+        sink->Wire(kField, *row);
+        sink->EndRow();
+      }
+      one.end = sink->size();
+      found->push_back(one);
+    }
+    return {};
+  }
+
   FakeDatabase* database_;
+  int number_ = 0;
   int64_t statements_ = 0;
+  // What was found last:
+  Status status_;
+  std::vector<std::optional<std::string>> rows_;
 };
 
 class FakeBackend : public Backend {
@@ -151,7 +212,7 @@ class FakeBackend : public Backend {
   explicit FakeBackend(FakeDatabase* database) : database_(database) {}
 
   std::string_view kind() const override { return "fake"; }
-  Capabilities capabilities() const override { return {}; }
+  Capabilities capabilities() const override { return {.start_get = database_->start_get}; }
   Result<std::unique_ptr<Session>> Connect(Use) override {
     database_->on_connect();
     {
