@@ -7,6 +7,37 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import gateway  # noqa: E402
+import postgres as clusters  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def shared_postgres():
+    """One cluster for all tests that leave it as it is."""
+    cluster = clusters.Postgres()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def own_postgres():
+    """A cluster for a test that kills it, stops it or fills it up."""
+    cluster = clusters.Postgres()
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def postgres_url(shared_postgres, request):
+    """A fresh database of the shared cluster."""
+    return shared_postgres.create_database(f"e2e_{abs(hash(request.node.nodeid)) % 10**12}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database(request, tmp_path):
+    """A fresh database on each backend."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path}/storegate.db"
+    return request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture

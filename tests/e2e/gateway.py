@@ -59,6 +59,11 @@ class Server:
             timer.cancel()
         raise AssertionError(f"storegate ended with {self.process.wait()} before it served; see {self.log.name}")
 
+    def memory(self):
+        """Resident bytes: (now, at most so far)."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return tuple(int(re.search(rf"{name}:\s+(\d+) kB", status).group(1)) * 1024 for name in ("VmRSS", "VmHWM"))
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -164,7 +169,7 @@ def fails(call, code, reason):
         answer = call()
     except Failure as failure:
         assert (failure.code, failure.reason) == (code, reason), str(failure)
-        for word in ("sqlite", "SQL", "constraint failed"):
+        for word in ("sqlite", "SQL", "postgres", "FATAL", "constraint failed", "duplicate key", "connection to server"):
             assert word not in failure.message, failure.message
         return failure
     raise AssertionError(f"expected {code} {reason}, got {answer}")

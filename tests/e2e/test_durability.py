@@ -1,12 +1,16 @@
 """kill -9 in the middle of concurrent writes: what was acknowledged is there."""
 
 import threading
+import time
 import uuid
 
 import grpc
 
-from gateway import Client, Server, long_count
+from gateway import Client, Failure, Server, long_count, serving, wait_for
 
+# What a write may say while its database comes and goes.
+TROUBLE = {("UNAVAILABLE", "DATABASE_UNAVAILABLE"), ("UNKNOWN", "OUTCOME_UNKNOWN"),
+           ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")}
 ROUNDS = long_count(10)
 WRITERS = 4
 WRITES_BEFORE_THE_KILL = 300
@@ -32,39 +36,103 @@ def write(address, acknowledged, attempted, enough):
         client.close()
 
 
-def test_every_acknowledged_write_survives_kill_nine(tmp_path):
-    acknowledged, attempted = [], []
+class Ledger:
+    """What was tried, and what of it was acknowledged; batches of ids."""
+
+    def __init__(self):
+        self.acknowledged, self.attempted, self.refused = [], [], []
+
+    def check(self, client):
+        found = set()
+        ids = [key for batch in self.attempted for key in batch]
+        for start in range(0, len(ids), 999):
+            answer = client.call("shop.v1.CategoryStore/BatchGetCategories", {"ids": ids[start:start + 999]})
+            found.update(row["id"] for row in answer.get("categories", []))
+        for batch in self.acknowledged:
+            assert found.issuperset(batch), "an acknowledged write is gone"
+        for batch in self.attempted:
+            assert len(found.intersection(batch)) in (0, len(batch)), "a batch is half there"
+
+
+def test_every_acknowledged_write_survives_kill_nine(tmp_path, any_database):
+    ledger = Ledger()
     for _ in range(ROUNDS):
-        server = Server(tmp_path)
-        enough, before = threading.Event(), len(acknowledged)
+        server = Server(tmp_path, database=any_database)
+        enough, before = threading.Event(), len(ledger.acknowledged)
         fresh = []
-        threads = [threading.Thread(target=write, args=(server.address, fresh, attempted, enough)) for _ in range(WRITERS)]
+        threads = [threading.Thread(target=write, args=(server.address, fresh, ledger.attempted, enough))
+                   for _ in range(WRITERS)]
         for thread in threads:
             thread.start()
         assert enough.wait(120)
         server.kill()
         for thread in threads:
             thread.join()
-        acknowledged += fresh
-        assert len(acknowledged) > before
+        ledger.acknowledged += fresh
+        assert len(ledger.acknowledged) > before
 
-    server = Server(tmp_path)
+    server = Server(tmp_path, database=any_database)
     client = Client(server.address)
-
-    def present(ids):
-        found = set()
-        for start in range(0, len(ids), 999):
-            answer = client.call("shop.v1.CategoryStore/BatchGetCategories", {"ids": ids[start:start + 999]})
-            found.update(row["id"] for row in answer.get("categories", []))
-        return found
-
-    found = present([key for batch in attempted for key in batch])
-    for batch in acknowledged:
-        assert found.issuperset(batch), "an acknowledged write is gone"
-    for batch in attempted:
-        assert len(found.intersection(batch)) in (0, len(batch)), "a batch is half there"
+    ledger.check(client)
     client.close()
     assert server.stop() == 0
+
+
+def write_on(client, ledger, stop):
+    """Creates batches, whatever happens to the database, until told to stop."""
+    while not stop.is_set():
+        ids = [str(uuid.uuid4()) for _ in range(3)]
+        ledger.attempted.append(ids)
+        rows = [{"category": {"id": key, "name": key, "slug": key}} for key in ids]
+        try:
+            client.call("shop.v1.CategoryStore/BatchCreateCategories", {"requests": rows})
+            ledger.acknowledged.append(ids)
+        except Failure as failure:
+            assert (failure.code, failure.reason) in TROUBLE, failure
+            if failure.code == "UNAVAILABLE":
+                ledger.attempted.remove(ids)  # it says that nothing happened
+                ledger.refused.append(ids)
+            time.sleep(0.01)
+
+
+def test_every_acknowledged_write_survives_kill_nine_of_postgresql(tmp_path, own_postgres):
+    """The gateway stays, says what it knows, and serves again by itself."""
+    url = own_postgres.create_database("shop")
+    ledger, failures = Ledger(), []
+    with serving(tmp_path, database=url) as server:
+        clients = [Client(server.address) for _ in range(WRITERS)]
+        stop = threading.Event()
+
+        def work(client):
+            try:
+                write_on(client, ledger, stop)
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(client,)) for client in clients]
+        for thread in threads:
+            thread.start()
+        for _ in range(ROUNDS):
+            before = len(ledger.acknowledged)
+            assert wait_for(lambda: len(ledger.acknowledged) > before + 50 or failures, 60)
+            own_postgres.kill()
+            assert wait_for(lambda: clients[0].health("shop.v1.CategoryStore") == "NOT_SERVING", 60)
+            assert clients[0].health() == "SERVING"  # of the process: it latches
+            own_postgres.start()
+            before = len(ledger.acknowledged)
+            assert wait_for(lambda: len(ledger.acknowledged) > before or failures, 60), "no service again"
+            assert wait_for(lambda: clients[0].health("shop.v1.CategoryStore") == "SERVING", 60)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert not failures, failures
+        ledger.check(clients[0])
+        refused = [key for ids in ledger.refused for key in ids]
+        for start in range(0, len(refused), 999):
+            answer = clients[0].call("shop.v1.CategoryStore/BatchGetCategories", {"ids": refused[start:start + 999]})
+            assert not answer.get("categories"), "UNAVAILABLE, and yet it happened"
+        for client in clients:
+            client.close()
 
 
 def test_a_stop_answers_what_is_under_way(tmp_path):
