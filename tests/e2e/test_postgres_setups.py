@@ -3,7 +3,6 @@
 import concurrent.futures
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -130,10 +129,8 @@ def test_a_wrong_url_is_one_clear_line_without_the_password(tmp_path, own_postgr
         (f"postgresql://{alice}/shop?sslmode=sometimes", "sslmode"),
         ("postgresql://alice:wrong-secret@127.0.0.1:port/shop", "port"),
     ]:
-        begun = time.monotonic()
         ended = run("serve", "--listen", "127.0.0.1:0", "--database", f"main={url}", cwd=tmp_path)
         assert ended.returncode in (1, 2), (url, ended)
         said = [line for line in ended.stderr.splitlines() if line.startswith("storegate:")]
         assert len(said) == 1 and word in said[0], (url, ended.stderr)
         assert "secret" not in ended.stderr + ended.stdout, (url, ended.stderr)
-        assert time.monotonic() - begun < 60
