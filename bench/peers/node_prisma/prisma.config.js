@@ -1,0 +1,3 @@
+const { defineConfig } = require('prisma/config');
+
+module.exports = defineConfig({ schema: 'schema.prisma' });

@@ -1,0 +1,2 @@
+\set version random(1, 9000000000000000000)
+INSERT INTO products (id, name, short_description, description, price_cents, sizes, colors, images, category_slug, sales_count, metadata, create_time, update_time, _folded_name, _folded_description, _version) VALUES (gen_random_uuid(), :name, :short_description, :description, :price_cents, :sizes, :colors, :images, :category_slug, :sales_count, :metadata, now(), now(), :folded_name, :folded_description, :version);
