@@ -20,6 +20,13 @@ bool Contains(const Entities& entities, const Entity* entity) {
   return std::ranges::find(entities, entity) != entities.end();
 }
 
+// ` REFERENCES "authors" ("id")`, or "".
+std::string References(const Field& field, const Entities& database) {
+  if (!field.references || !Contains(database, field.references->entity)) return "";
+  return " REFERENCES " + QuoteIdentifier(field.references->entity->collection) + " (" +
+         QuoteIdentifier(field.references->field->column) + ")";
+}
+
 std::string Column(const Dialect& dialect, const Field& field, const Entities& database) {
   std::string line = QuoteIdentifier(field.column) + " ";
   if (&field == field.entity->id) {
@@ -29,10 +36,7 @@ std::string Column(const Dialect& dialect, const Field& field, const Entities& d
     if (!field.nullable()) line += " NOT NULL DEFAULT " + dialect.ZeroLiteral(field);
     line += dialect.EnumCheck(field);
   }
-  if (field.references && Contains(database, field.references->entity)) {
-    line += " REFERENCES " + QuoteIdentifier(field.references->entity->collection) + " (" +
-            QuoteIdentifier(field.references->field->column) + ")";
-  }
+  if (dialect.InlineReferences()) line += References(field, database);
   return line;
 }
 
@@ -150,6 +154,19 @@ std::string CreateTableSql(const Dialect& dialect, const Entity& entity,
   return Table(dialect, entity, database) + Indexes(dialect, entity);
 }
 
+std::string AddReferencesSql(const Dialect& dialect, const Entity& entity,
+                             const std::vector<const Entity*>& database) {
+  if (dialect.InlineReferences()) return "";
+  std::string sql;
+  for (const Field* field : entity.stored) {
+    const std::string references = References(*field, database);
+    if (references.empty()) continue;
+    sql += "ALTER TABLE " + QuoteIdentifier(entity.collection) + " ADD FOREIGN KEY (" +
+           QuoteIdentifier(field->column) + ")" + references + ";\n";
+  }
+  return sql;
+}
+
 std::vector<const Entity*> CreationOrder(const std::vector<const Entity*>& database) {
   Entities by_name = database;
   std::ranges::sort(by_name, {}, [](const Entity* entity) { return entity->full_name; });
@@ -165,6 +182,11 @@ std::string CreateSql(const Dialect& dialect, const std::vector<const Entity*>& 
     if (!sql.empty()) sql += "\n";
     sql += CreateTableSql(dialect, *entity, database);
   }
+  std::string references;
+  for (const Entity* entity : CreationOrder(database)) {
+    references += AddReferencesSql(dialect, *entity, database);
+  }
+  if (!references.empty()) sql += "\n" + references;
   return sql;
 }
 

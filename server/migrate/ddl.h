@@ -31,6 +31,9 @@ class Dialect {
   virtual std::string EnumCheck(const schema::Field& field) const = 0;
   // One column of an index: quoted name, direction, null order where needed.
   virtual std::string IndexColumn(const schema::IndexField& field) const = 0;
+  // Whether a foreign key may be part of CREATE TABLE before what it refers to is
+  // there. Where not, foreign keys are added when all tables and indexes are.
+  virtual bool InlineReferences() const { return true; }
   // A predicate without request values, as SQL with literals (partial indexes).
   // FAILED_PRECONDITION, reason UNSUPPORTED_INDEX, when this database cannot have
   // an index with it.
@@ -59,6 +62,10 @@ std::string CreateSql(const Dialect& dialect, const std::vector<const schema::En
 // The same for one table of the database.
 std::string CreateTableSql(const Dialect& dialect, const schema::Entity& entity,
                            const std::vector<const schema::Entity*>& database);
+// The foreign keys of the table, for when all others are there; "" where they are
+// part of CreateTableSql.
+std::string AddReferencesSql(const Dialect& dialect, const schema::Entity& entity,
+                             const std::vector<const schema::Entity*>& database);
 
 // The entities in the order in which CreateSql makes their tables.
 std::vector<const schema::Entity*> CreationOrder(

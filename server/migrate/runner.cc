@@ -158,6 +158,7 @@ Status CreateTables(Migrator& migrator, const Dialect& dialect,
   if (Status status = CheckIndexes(dialect, entities); !status.ok()) return status;
   std::vector<std::string> done;
   Status status = migrator.WithLock([&]() -> Status {
+    std::string references;
     for (const schema::Entity* entity : CreationOrder(entities)) {
       Result<std::vector<std::string>> columns = migrator.Columns(entity->collection);
       if (!columns.ok()) return columns.status();
@@ -165,8 +166,9 @@ Status CreateTables(Migrator& migrator, const Dialect& dialect,
       Status made = migrator.Execute(CreateTableSql(dialect, *entity, entities));
       if (!made.ok()) return made;
       done.push_back(entity->collection);
+      references += AddReferencesSql(dialect, *entity, entities);
     }
-    return {};
+    return references.empty() ? Status() : migrator.Execute(references);
   });
   if (status.ok()) *created = std::move(done);
   return status;

@@ -1,0 +1,113 @@
+// The SQL of each thing that a session does with an entity. Texts depend on the
+// schema alone, values are bound, so that a connection finds them prepared.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "server/adapters/postgres/sql.h"
+#include "server/base/status.h"
+#include "server/repository/backend.h"
+#include "server/schema/schema.h"
+
+namespace storegate::postgres {
+
+// The columns of a row that is read, and `"a", "b", "_version"`.
+struct Columns {
+  std::vector<const schema::Field*> fields;
+  std::string list;
+};
+
+// Rows that one INSERT makes at most.
+inline constexpr size_t kInsertRowsMax = 128;
+
+// What is the same in all statements about an entity. Used by one thread at a time.
+class Plan {
+ public:
+  explicit Plan(const schema::Entity& entity);
+
+  const schema::Entity& entity() const { return entity_; }
+  const Columns& columns(bool with_secrets) const { return with_secrets ? all_ : open_; }
+
+  // Rows by key, many as arrays: one array a field of the key. `key_columns` gets
+  // where in the row the key's fields are.
+  void Get(const repository::GetRequest& request, Sql* sql, std::vector<int>* key_columns);
+  Status List(const repository::Query& query, Sql* sql) const;
+  Status Count(const repository::Query& query, Sql* sql) const;
+
+  // Inserts a row for each of the mutations, 1 to kInsertRowsMax with given ids, or
+  // all with ids to be counted. Answers with the rows, all columns, that it made:
+  // left out are those with a value that another row has, and those with a
+  // reference of the first one's check_references to no living row. Rows that are
+  // referred to stay living until the transaction ends.
+  Status Insert(std::span<const repository::Mutation* const> mutations, Sql* sql) const;
+  // The same of one row without leaving anything out: fails instead. References are
+  // not looked at.
+  Status InsertOrFail(const repository::Mutation& mutation, Sql* sql) const;
+
+  // Each of these answers with the row as it is then (for Delete: as it was), all
+  // columns, and with no row when there is none in that state. Update: also when a
+  // reference in check_references that is written names no living row.
+  Status Update(const repository::Mutation& mutation, Sql* sql) const;     // a living row
+  void SoftDelete(const repository::Mutation& mutation, Sql* sql) const;   // a living row
+  void Undelete(const repository::Mutation& mutation, Sql* sql) const;     // a deleted row
+  void Delete(const repository::Mutation& mutation, Sql* sql) const;       // any row
+
+  // `_version, deleted (boolean), more…` of the row with that id; nobody changes it
+  // until the transaction ends where `lock` says so.
+  void State(const Value& id, const std::vector<const schema::Field*>& more, bool lock,
+             Sql* sql) const;
+  // Ids that are counted from here on are greater than `id`; null: than any there is.
+  void CountFrom(const Value& id, Sql* sql) const;
+  // Names of the columns of an index of the table.
+  void IndexColumns(const std::string& index, Sql* sql) const;
+
+  // How large rows were lately, at most. For who decides whether to hold many.
+  size_t row_bytes() const { return row_bytes_; }
+  void NoteRow(size_t bytes);
+
+ private:
+  struct GetText {
+    const schema::Key* key;
+    bool many, with_secrets;
+    std::string text;
+    std::vector<int> key_columns;
+  };
+
+  const GetText& TextOf(const repository::GetRequest& request, bool many);
+  void AppendVersionAndReturning(const repository::Mutation& mutation, Sql* sql) const;
+  Status AppendConditions(const repository::Query& query, Sql* sql) const;
+  void AppendId(const Value& id, Sql* sql) const;
+  std::vector<std::string> InsertColumns(bool with_id) const;
+  // `($1::uuid, $2::text, …)`; places of null where `mutation` is null.
+  Status AppendRow(const repository::Mutation* mutation, bool with_id, Sql* sql) const;
+
+  const schema::Entity& entity_;
+  const std::string table_;
+  const std::string id_;
+  Columns all_, open_;
+  std::vector<GetText> gets_;
+  size_t row_bytes_ = 16 * 1024;  // a guess, until some were seen
+};
+
+// One row when `reference` may have `value`: a living row has it, and goes on living
+// until the transaction ends.
+void LivingTarget(const schema::Field& reference, const Value& value, Sql* sql);
+// One row when a row (a living one where `living`) has `value` in `referrer`. The
+// row `self` of `entity` does not count.
+void Referring(const schema::Field& referrer, const Value& value, bool living,
+               const schema::Entity& entity, const Value& self, Sql* sql);
+
+// Plans made so far. Used by one thread at a time.
+class Plans {
+ public:
+  Plan& Of(const schema::Entity& entity);
+
+ private:
+  std::unordered_map<const schema::Entity*, std::unique_ptr<Plan>> plans_;
+};
+
+}  // namespace storegate::postgres
