@@ -42,8 +42,20 @@ struct Config {
   std::string page_token_secret;  // empty: made once, kept in the default database
   std::chrono::milliseconds slow_query{1000};
   size_t queue_max = 10000;
+  // Threads of each database's lanes, and so its connections; with one for each of
+  // rpc.threads that is 10.
   int point_threads = 2;
-  int scan_threads = 2;
+  int write_threads = 3;
+  int scan_threads = 3;
+
+  // Connections to databases that are not files.
+  struct Pool {
+    std::chrono::milliseconds connect_timeout{10000};
+    std::chrono::milliseconds idle_timeout{20000};
+    std::chrono::milliseconds max_lifetime{30 * 60 * 1000};
+  };
+  Pool pool;
+  bool transaction_pooler = false;  // postgres.transaction_pooler
 
   rpc::Options rpc;
   service::Options service;

@@ -169,10 +169,28 @@ std::vector<ConfigKey> MakeKeys() {
                         [](Config& c) -> auto& { return c.rpc.drain; }));
   keys.push_back(Number("edge_threads", 1, 256, "Threads that speak gRPC",
                         [](Config& c) -> auto& { return c.rpc.threads; }));
-  keys.push_back(Number("point_threads", 1, 256, "Threads a database for reads by key",
+  keys.push_back(Number("point_threads", 1, 256,
+                        "Threads, each with a connection, a database for reads by key; a server "
+                        "database has edge_threads more, without threads",
                         [](Config& c) -> auto& { return c.point_threads; }));
-  keys.push_back(Number("scan_threads", 1, 256, "Threads a database for lists",
+  keys.push_back(Number("write_threads", 1, 256,
+                        "Threads, each with a connection, a database for writes; SQLite has one",
+                        [](Config& c) -> auto& { return c.write_threads; }));
+  keys.push_back(Number("scan_threads", 1, 256,
+                        "Threads, each with a connection, a database for lists",
                         [](Config& c) -> auto& { return c.scan_threads; }));
+  keys.push_back(Number("pool.connect_timeout_ms", 100, kHourMs,
+                        "How long connecting to a server database may take",
+                        [](Config& c) -> auto& { return c.pool.connect_timeout; }));
+  keys.push_back(Number("pool.idle_timeout_ms", 0, 24 * kHourMs,
+                        "Connections idle for longer are closed, one of each kind apart; 0: never",
+                        [](Config& c) -> auto& { return c.pool.idle_timeout; }));
+  keys.push_back(Number("pool.max_lifetime_ms", 1000, 24 * kHourMs,
+                        "Connections older than this, give or take a tenth, are replaced",
+                        [](Config& c) -> auto& { return c.pool.max_lifetime; }));
+  keys.push_back(Switch("postgres.transaction_pooler",
+                        "PostgreSQL is behind a pooler in transaction mode, such as PgBouncer",
+                        [](Config& c) -> bool& { return c.transaction_pooler; }));
   keys.push_back(Number("limits.max_request_bytes", 1024, 1024 * kMiB, "Size of a request",
                         [](Config& c) -> auto& { return c.rpc.max_request_bytes; }));
   keys.push_back(Number("limits.max_record_bytes", 1024, 64 * kMiB, "Size of a record",

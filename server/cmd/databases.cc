@@ -1,5 +1,6 @@
 #include "server/cmd/databases.h"
 
+#include "server/adapters/postgres/backend.h"
 #include "server/adapters/sqlite/backend.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
@@ -18,15 +19,18 @@ using Files = std::vector<std::pair<std::string, std::string>>;
 
 // What this build can serve: one line a backend.
 struct Scheme {
-  std::string_view name;
+  std::string_view name;   // as Backend::kind
+  std::string_view alias;  // what a URL may also begin with; "" for none
   // `url` is the whole of it; errors never repeat it.
-  Result<std::unique_ptr<repository::Backend>> (*open)(const std::string& url);
+  Result<std::unique_ptr<repository::Backend>> (*open)(const std::string& url,
+                                                       const Config& config);
   const migrate::Dialect& (*dialect)();
   Files (*migrations)();
-  int write_threads;  // 1 where the database has one writer
+  bool one_writer;  // the database has no more at a time
+  bool remote;      // connections cost something, there and here
 };
 
-Result<std::unique_ptr<repository::Backend>> OpenSqlite(const std::string& url) {
+Result<std::unique_ptr<repository::Backend>> OpenSqlite(const std::string& url, const Config&) {
   sqlite::Options options;
   options.path = url.substr(url.find(':') + 1);
   if (options.path.starts_with("//") && !options.path.starts_with("///")) {
@@ -36,8 +40,20 @@ Result<std::unique_ptr<repository::Backend>> OpenSqlite(const std::string& url) 
   return sqlite::Open(options);
 }
 
+Result<std::unique_ptr<repository::Backend>> OpenPostgres(const std::string& url,
+                                                          const Config& config) {
+  postgres::Options options;
+  options.url = url;
+  options.connect_timeout = config.pool.connect_timeout;
+  options.max_lifetime = config.pool.max_lifetime;
+  options.transaction_pooler = config.transaction_pooler;
+  return postgres::Open(options);
+}
+
 constexpr Scheme kSchemes[] = {
-    {"sqlite", OpenSqlite, sqlite::SqliteDialect, ShopMigrationsSqlite, 1},
+    {"sqlite", "", OpenSqlite, sqlite::SqliteDialect, ShopMigrationsSqlite, true, false},
+    {"postgresql", "postgres", OpenPostgres, postgres::PostgresDialect, ShopMigrationsPostgres,
+     false, true},
 };
 
 std::string SchemeNames() {
@@ -50,7 +66,7 @@ std::string SchemeNames() {
 
 const Scheme* FindScheme(std::string_view name) {
   for (const Scheme& scheme : kSchemes) {
-    if (scheme.name == name) return &scheme;
+    if (scheme.name == name || (scheme.alias == name && !name.empty())) return &scheme;
   }
   return nullptr;
 }
@@ -144,13 +160,16 @@ Status Databases::OpenOne(const Config& config, const std::string& name) {
                                 database->url + ": this build serves " + SchemeNames() + " only");
   }
 
-  Result<std::unique_ptr<repository::Backend>> backend = scheme->open(url);
+  Result<std::unique_ptr<repository::Backend>> backend = scheme->open(url, config);
   if (!backend.ok()) return About(*database, backend.status());
   database->backend = *std::move(backend);
   repository::ExecutorOptions options;
   options.point_threads = config.point_threads;
   options.scan_threads = config.scan_threads;
-  options.write_threads = scheme->write_threads;
+  options.write_threads = scheme->one_writer ? 1 : config.write_threads;
+  // Reads on the spot run on the edge's threads: one connection each.
+  options.spot_sessions = config.rpc.threads;
+  if (scheme->remote) options.idle_timeout = config.pool.idle_timeout;
   options.queue_max = config.queue_max;
   options.slow_query = config.slow_query;
   database->executor =

@@ -12,5 +12,6 @@ std::vector<std::pair<std::string, std::string>> ShopProtos();
 
 // Its numbered migrations, by backend.
 std::vector<std::pair<std::string, std::string>> ShopMigrationsSqlite();
+std::vector<std::pair<std::string, std::string>> ShopMigrationsPostgres();
 
 }  // namespace storegate
