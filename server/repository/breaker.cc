@@ -23,7 +23,8 @@ std::chrono::microseconds PauseBefore(int probe, std::minstd_rand* random) {
 
 }  // namespace
 
-Breaker::Breaker(Backend* backend, Backend::Use use) : backend_(backend), use_(use) {}
+Breaker::Breaker(Backend* backend, Backend::Use use, std::chrono::milliseconds grace)
+    : backend_(backend), use_(use), grace_(grace) {}
 
 Breaker::~Breaker() { Stop(); }
 
@@ -55,7 +56,7 @@ void Breaker::Lost(uint64_t generation, const Status& why) {
     if (probes_.load(std::memory_order_relaxed) != 0) {
       Open(why);
     } else {
-      ask_until_.store(std::chrono::steady_clock::now() + kGrace, std::memory_order_relaxed);
+      ask_until_.store(std::chrono::steady_clock::now() + grace_, std::memory_order_relaxed);
       state_.store(State::kAsking, std::memory_order_release);
       Log(Level::kWarn, "connection to the database lost",
           {{"database", backend_->kind()}, {"use", UseName(use_)}, {"reason", why.reason()}});

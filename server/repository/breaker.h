@@ -21,8 +21,9 @@ namespace storegate::repository {
 
 class Breaker {
  public:
-  // `backend` outlives the breaker. Closed at first.
-  Breaker(Backend* backend, Backend::Use use);
+  // `backend` outlives the breaker. Closed at first. `grace`: how long others wait for
+  // the first probe.
+  Breaker(Backend* backend, Backend::Use use, std::chrono::milliseconds grace);
   ~Breaker();  // stops
 
   // Starts the thread that probes.
@@ -39,7 +40,7 @@ class Breaker {
   }
   // Nothing is known against the database.
   bool closed() const { return state_.load(std::memory_order_acquire) == State::kClosed; }
-  // Waits until it is one of both, kGrace at most; returns closed().
+  // Waits until it is one of both, `grace` at most; returns closed().
   bool AwaitVerdict();
 
   // Counts how often the breaker has closed. A session from before is not to be
@@ -60,8 +61,6 @@ class Breaker {
 
   static constexpr std::chrono::milliseconds kPauseMin{50};
   static constexpr std::chrono::milliseconds kPauseMax{5000};
-  // Connecting takes some milliseconds, with TLS and over a distance a hundred.
-  static constexpr std::chrono::milliseconds kGrace{200};
 
  private:
   enum class State { kClosed, kAsking, kOpen };
@@ -71,6 +70,7 @@ class Breaker {
 
   Backend* const backend_;
   const Backend::Use use_;
+  const std::chrono::milliseconds grace_;
 
   std::atomic<State> state_{State::kClosed};
   std::atomic<Deadline> ask_until_{Deadline()};  // of kAsking; set before it

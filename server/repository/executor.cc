@@ -84,7 +84,8 @@ thread_local int Executor::Impl::gathers = 0;
 thread_local std::vector<Executor::Impl::Gathered> Executor::Impl::gathered;
 
 Executor::Impl::Impl(Backend* backend, const ExecutorOptions& options)
-    : reads(backend, Backend::Use::kRead), writes(backend, Backend::Use::kWrite) {
+    : reads(backend, Backend::Use::kRead, options.reconnect_wait),
+      writes(backend, Backend::Use::kWrite, options.reconnect_wait) {
   lanes[static_cast<size_t>(Lane::kPoint)] =
       std::make_unique<LaneState>(options, &reads, options.point_threads);
   lanes[static_cast<size_t>(Lane::kWrite)] =
@@ -108,6 +109,8 @@ Executor::Impl::Impl(Backend* backend, const ExecutorOptions& options)
   spot.sessions = options.spot_sessions;
   spot.batch_max = std::max<size_t>(options.batch_max, 1);
   spot.wait = options.spot_wait;
+  spot.pause = options.spot_pause;
+  spot.rest = options.spot_rest;
   spot.slow_query = options.slow_query;
   spot.hand_over = [this](std::span<Task> tasks) { HandOver(Lane::kPoint, tasks); };
   spot.lost = [this] { FailWaiting(&reads, DatabaseUnavailable()); };

@@ -61,9 +61,20 @@ struct ExecutorOptions {
   // times what a batched read from a database nearby takes; the rest of what holds
   // up a thread on a slow database is bounded in spot_reads.h.
   std::chrono::microseconds spot_wait{2000};
+  // After some waits in a row that were too short, how long reads go through the
+  // lane's queue before the next try.
+  std::chrono::milliseconds spot_pause{100};
+  // A spare session that rested for longer is first asked, by a thread of its own,
+  // whether it is still there; its reads go through the lane's queue meanwhile. Less
+  // than the time after which Session::Fresh may ask the database.
+  std::chrono::milliseconds spot_rest{500};
   // A worker with nothing to do for this long closes its session, the first one of
   // each lane apart, and connects again when work comes. 0: never.
   std::chrono::milliseconds idle_timeout{0};
+  // When a connection is lost, how long calls wait for a new one to be made before
+  // they are refused. Connecting takes some milliseconds, with TLS and over a
+  // distance a hundred.
+  std::chrono::milliseconds reconnect_wait{200};
 };
 
 // One row asked for by key.

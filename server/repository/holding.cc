@@ -33,7 +33,7 @@ Status QueueFull(std::string_view what, std::span<const Holding* const> connecti
   }
   message.append(what).append(connections.size() == 1 ? " is " : " are ");
   message.append(connections.size() == 1 && in_use == 0 ? "not in use" : "in use");
-  message += " and " + std::to_string(waiting) + " calls wait";
+  message += " and " + std::to_string(waiting) + (waiting == 1 ? " call waits" : " calls wait");
   std::string holder, held;
   if (in_use > 0) {
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -14,6 +14,7 @@ struct SpotReads::Spot {
   std::unique_ptr<WatchedSession> session;  // null until connected, and when lost
   ReadBatch batch;
   Status started;                // what StartGet said
+  Deadline used_at;              // or when it was found fresh
   std::vector<Task> handed_over;  // kept for its memory
   Holding holding;
 
@@ -55,6 +56,7 @@ Status SpotReads::Reconnect(Spot* spot) {
   spot->session = std::make_unique<WatchedSession>(*std::move(session), breaker_, generation,
                                                    options_.slow_query);
   spot->session->set_what("get");
+  spot->used_at = std::chrono::steady_clock::now();
   return {};
 }
 
@@ -66,11 +68,13 @@ void SpotReads::Start() {
 
 void SpotReads::Stop() {
   stopping_ = true;
-  std::unique_lock lock(stop_mutex_);
   for (const auto& spot : spots_) {
-    // Taken for good, once whoever has it puts it back.
-    put_back_.wait(lock, [&] { return !spot->taken.exchange(true) || !spot->thread.joinable(); });
     if (!spot->thread.joinable()) continue;
+    {
+      // Taken for good, once whoever has it puts it back.
+      std::unique_lock lock(stop_mutex_);
+      put_back_.wait(lock, [&] { return !spot->taken.exchange(true); });
+    }
     Post(spot.get(), Job::kEnd);
     spot->thread.join();
   }
@@ -103,7 +107,7 @@ bool SpotReads::Begin(std::span<Task> tasks, std::vector<Task>* left) {
   ReadBatch::Sort(&reads_);
   std::span<PointRead* const> rest = reads_;
   while (!rest.empty()) {
-    Spot* const spot = TakeSpot();
+    Spot* const spot = TakeSpot(now);
     if (spot == nullptr) break;
     rest = rest.subspan(spot->batch.Fill(rest, options_.batch_max));
     spot->holding.Begin(spot->batch.method(), now);
@@ -115,7 +119,7 @@ bool SpotReads::Begin(std::span<Task> tasks, std::vector<Task>* left) {
 }
 
 // A spare session that may be used; null when there is none.
-SpotReads::Spot* SpotReads::TakeSpot() {
+SpotReads::Spot* SpotReads::TakeSpot(Deadline now) {
   for (const auto& spot : spots_) {
     if (spot->taken.load(std::memory_order_relaxed) || spot->taken.exchange(true)) continue;
     // Asked again: Stop waits for whoever came before it, and for nobody after.
@@ -123,8 +127,11 @@ SpotReads::Spot* SpotReads::TakeSpot() {
       PutBack(spot.get());
       return nullptr;
     }
-    if (spot->session != nullptr && spot->session->usable()) return spot.get();
-    Post(spot.get(), Job::kConnect);
+    if (now - spot->used_at <= options_.rest && spot->session != nullptr && spot->session->usable()) {
+      spot->used_at = now;
+      return spot.get();
+    }
+    Post(spot.get(), Job::kRenew);
   }
   return nullptr;
 }
@@ -151,7 +158,7 @@ void SpotReads::Finish() {
 
 void SpotReads::Miss() {
   if (misses_.fetch_add(1, std::memory_order_relaxed) + 1 < kMissesMax) return;
-  paused_until_.store(std::chrono::steady_clock::now() + kPause, std::memory_order_relaxed);
+  paused_until_.store(std::chrono::steady_clock::now() + options_.pause, std::memory_order_relaxed);
 }
 
 // Answers a batch, or hands over what is to be run again, and puts the session back.
@@ -170,7 +177,7 @@ void SpotReads::Settle(Spot* spot, const Status& status) {
   }
   spot->holding.End();
   if (spot->session->lost()) {
-    Post(spot, Job::kConnect);
+    Post(spot, Job::kRenew);
   } else {
     PutBack(spot);
   }
@@ -200,29 +207,38 @@ void SpotReads::RunJobs(Spot* spot) {
       job = std::exchange(spot->job, Job::kNone);
     }
     if (job == Job::kEnd) return;
-    if (job == Job::kFinish) {
-      FinishParked(spot);
-      continue;
-    }
-    // Without one, the spot is left to the next who takes it to ask again.
-    spot->session.reset();
-    if (!breaker_->AwaitVerdict() || !Reconnect(spot).ok()) options_.lost();
-    PutBack(spot);
+    job == Job::kFinish ? FinishParked(spot) : Renew(spot);
   }
+}
+
+// Sees to it that there is a session that may be used. When none can be had, whoever
+// takes the spot next asks for it again.
+void SpotReads::Renew(Spot* spot) {
+  if (!breaker_->AwaitVerdict()) {
+    spot->session.reset();
+    options_.lost();
+  } else if (spot->session != nullptr && spot->session->usable()) {
+    spot->used_at = std::chrono::steady_clock::now();
+  } else if (!Reconnect(spot).ok()) {
+    options_.lost();
+  }
+  PutBack(spot);
 }
 
 void SpotReads::FinishParked(Spot* spot) {
   std::optional<Status> status =
       spot->batch.FinishGet(spot->session.get(), spot->batch.deadline());
   if (status) return Settle(spot, *status);
-  spot->batch.Answer(TooLate());
+  spot->batch.Answer(Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
+                            "The deadline passed before the database answered."));
   // The statement still runs, but the database has been told the deadline too.
   status = spot->batch.FinishGet(spot->session.get(),
                                  std::chrono::steady_clock::now() + kDrainBound);
   spot->batch.Clear();
   spot->holding.End();
   if (status && !spot->session->lost()) return PutBack(spot);
-  Post(spot, Job::kConnect);
+  spot->session.reset();
+  Renew(spot);
 }
 
 }  // namespace storegate::repository

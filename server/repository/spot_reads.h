@@ -3,20 +3,20 @@
 // group, and answers them when the database has, if that is soon.
 //
 // That thread accepts calls and must not be held up. So
-//   - it takes a spare session or none, and never connects: what finds no session
-//     that may be used goes to the lane's queue;
+//   - it takes a spare session or none, and never connects nor asks one that rested
+//     for long whether it is still there: what finds no session that may be used goes
+//     to the lane's queue, and the session's own thread sees to it;
 //   - it waits for all that it started until one bound. Past it a session with its
 //     batch is parked: left to the session's own thread, which waits for the answer,
 //     gives it, and puts the session back;
 //   - when kMissesMax batches in a row were parked, reads go to the lane's queue for
-//     kPause, then one round tries again. So a database that is slow or far away
+//     `pause`, then one round tries again. So a database that is slow or far away
 //     holds up a thread for a fiftieth of its time at most.
 // A thread for each session, and not one for all: a session blocks while it waits
 // or connects, and must not keep another one from coming back. They sleep but for
 // what is parked or has to be connected again.
 //
-// A session that was lost or is not fresh is connected again by its thread. These
-// sessions are never closed for being idle.
+// These sessions are never closed for being idle.
 #pragma once
 
 #include <atomic>
@@ -44,6 +44,10 @@ class SpotReads {
     int sessions = 2;
     size_t batch_max = 128;
     std::chrono::microseconds wait{2000};
+    std::chrono::milliseconds pause{100};
+    // A session that was not used for longer is asked by its own thread whether it is
+    // fresh, which may take a trip to the database.
+    std::chrono::milliseconds rest{500};
     std::chrono::milliseconds slow_query{1000};
     // Takes over reads that are to run elsewhere. Any thread.
     std::function<void(std::span<Task>)> hand_over;
@@ -90,23 +94,24 @@ class SpotReads {
   void AddHoldings(std::vector<const Holding*>* to) const;
 
   static constexpr int kMissesMax = 4;
-  static constexpr std::chrono::milliseconds kPause{100};
   // How long past the deadline of its readers, who are answered then, a session may
   // take to say that its statement ended, before its connection is given up.
-  static constexpr std::chrono::milliseconds kDrainBound{1000};
+  // Its own bound is mostly shorter.
+  static constexpr std::chrono::milliseconds kDrainBound{5000};
 
  private:
   struct Spot;
 
   bool Willing() const;
-  Spot* TakeSpot();
+  Spot* TakeSpot(Deadline now);
   void Settle(Spot* spot, const Status& status);
   void Miss();
   void PutBack(Spot* spot);
-  enum class Job { kNone, kFinish, kConnect, kEnd };
+  enum class Job { kNone, kFinish, kRenew, kEnd };
   static void Post(Spot* spot, Job job);
   void RunJobs(Spot* spot);
   void FinishParked(Spot* spot);
+  void Renew(Spot* spot);
   Status Reconnect(Spot* spot);
 
   // What this thread has begun and not finished.

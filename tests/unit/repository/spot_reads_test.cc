@@ -2,7 +2,6 @@
 // fake database holds back, never by sleeping.
 #include <atomic>
 #include <random>
-#include <set>
 
 #include "tests/unit/repository/executor_fixture.h"
 #include "tests/unit/repository/long_run.h"
@@ -13,6 +12,8 @@ namespace {
 using std::chrono::hours;
 using std::chrono::steady_clock;
 
+const Status kGone(Code::kUnavailable, "DATABASE_UNAVAILABLE", "gone");
+
 class SpotReadsTest : public ExecutorTest {
  protected:
   SpotReadsTest() { database_.start_get = true; }
@@ -22,7 +23,7 @@ class SpotReadsTest : public ExecutorTest {
     ExecutorOptions options = OneThreadEach();
     options.spot_sessions = sessions;
     options.spot_wait = hours(1);
-    options.spot_rest = hours(1);
+    options.spot_rest = options.spot_pause = options.reconnect_wait = hours(1);
     return options;
   }
   // Every answer that is not there at once comes too late.
@@ -200,7 +201,17 @@ TEST_F(SpotReadsTest, ADatabaseThatIsAlwaysLateIsLeftToTheQueueForAWhile) {
   EXPECT_NE(next.thread, Here());
   database_.Release();
   inbox_.Await(4);
-  AwaitSpot(executor);  // and then tried again
+}
+
+TEST_F(SpotReadsTest, ADatabaseThatWasAlwaysLateIsTriedAgain) {
+  ExecutorOptions options = Impatient(4);
+  options.spot_pause = std::chrono::milliseconds(1);
+  Executor& executor = Start(options);
+  database_.hold = true;
+  for (int i = 0; i < 4; ++i) executor.Submit(Read("late"));
+  database_.Release();
+  inbox_.Await(4);
+  AwaitSpot(executor);
 }
 
 TEST_F(SpotReadsTest, ExpiredReadsAreDroppedBeforeTheDatabaseIsAsked) {
@@ -324,24 +335,26 @@ TEST_F(SpotReadsTest, AParkedReadWhoseConnectionWasCutIsRunAgainToo) {
   EXPECT_EQ(inbox_.Await(1)[0].row, "A");
 }
 
-TEST_F(SpotReadsTest, ADatabaseThatStaysAwayIsAskedOnceMoreAndThenFailsFast) {
+TEST_F(SpotReadsTest, AReadThatGetsNoAnswerTwiceIsUnavailable) {
   Executor& executor = Start(Patient());
-  const Status gone(Code::kUnavailable, "DATABASE_UNAVAILABLE", "gone");
-  database_.Set(&FakeDatabase::get_status, gone);
+  database_.Set(&FakeDatabase::get_status, kGone);
   executor.Submit(Read("a"));
   EXPECT_EQ(inbox_.Await(1)[0].status.code(), Code::kUnavailable);
   EXPECT_EQ(database_.CountGets(), 2u);
-  database_.Set(&FakeDatabase::connect_status, gone);
-  while (executor.healthy()) {  // a probe may have got through before that
-    executor.Submit(Read("b"));
-    inbox_.Await(1);
-  }
-  const size_t gets = database_.CountGets();
+}
+
+TEST_F(SpotReadsTest, ADatabaseThatIsAwayIsNotAskedUntilItIsBack) {
+  Executor& executor = Start(Patient());
+  database_.Set(&FakeDatabase::connect_status, kGone);
+  database_.Set(&FakeDatabase::get_status, kGone);
+  executor.Submit(Read("a"));
+  EXPECT_EQ(inbox_.Await(1)[0].status.code(), Code::kUnavailable);
   for (int i = 0; i < 50; ++i) executor.Submit(Read("more"));
   for (const Answer& answer : inbox_.Await(50)) {
     EXPECT_EQ(answer.status.reason(), "DATABASE_UNAVAILABLE");
+    EXPECT_EQ(answer.thread, Here());
   }
-  EXPECT_EQ(database_.CountGets(), gets);
+  EXPECT_EQ(database_.CountGets(), 1u);
   database_.Set(&FakeDatabase::connect_status, {});
   database_.Set(&FakeDatabase::get_status, {});
   while (!executor.healthy()) std::this_thread::yield();
@@ -409,6 +422,7 @@ TEST_F(SpotReadsTest, StopWaitsForWhatIsParked) {
 // the same rows all the time, and batches are parked all the time.
 TEST_F(SpotReadsTest, AReadBegunAfterAWriteWasAcknowledgedSeesIt) {
   ExecutorOptions options = Impatient(2);
+  options.spot_pause = std::chrono::milliseconds(1);
   options.write_threads = 2;
   options.spot_wait = std::chrono::microseconds(50);
   Executor& executor = Start(options);
@@ -454,6 +468,8 @@ TEST_F(SpotReadsTest, EveryReadIsAnsweredExactlyOnce) {
   for (int i = 0; i < 50; ++i) database_.rows[std::to_string(i)] = std::to_string(i);
   for (int round = 0; round < 4; ++round) {
     ExecutorOptions options = Impatient(3);
+    options.spot_pause = std::chrono::milliseconds(1);
+    options.reconnect_wait = std::chrono::milliseconds(20);
     options.spot_wait = std::chrono::microseconds(100);
     options.batch_max = 16;
     options.idle_timeout = std::chrono::milliseconds(1);
