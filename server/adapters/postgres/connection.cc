@@ -56,6 +56,8 @@ void Connection::Begin(Deadline deadline) {
   deadline_ = deadline;
   failure_.reset();
   sent_ = false;
+  // A transaction that failed takes nothing but its end.
+  if (PQtransactionStatus(handle_.get()) == PQTRANS_INERROR) return;
   if (forget_) {
     forget_ = false;
     SendText("DEALLOCATE ALL", {});
