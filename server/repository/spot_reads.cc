@@ -127,7 +127,8 @@ SpotReads::Spot* SpotReads::TakeSpot(Deadline now) {
       PutBack(spot.get());
       return nullptr;
     }
-    if (now - spot->used_at <= options_.rest && spot->session != nullptr && spot->session->usable()) {
+    const bool rested = now - spot->used_at > options_.rest;
+    if (!rested && spot->session != nullptr && spot->session->usable()) {
       spot->used_at = now;
       return spot.get();
     }
