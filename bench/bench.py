@@ -19,7 +19,8 @@ def arguments():
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="also write the ratios there")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="[5]")
-    parser.add_argument("--seconds", type=float, default=3, metavar="S", help="that each target is measured in a round [3]")
+    parser.add_argument("--seconds", type=float, default=3, metavar="S",
+                        help="that each target is measured in a round [3]")
     parser.add_argument("--only", choices=[slot.name for slot in (*SLOTS, MEMORY)], action="append", metavar="SCENARIO",
                         help="of: %(choices)s; may be repeated")
     parser.add_argument("--soak", type=float, default=10, metavar="SECONDS", help="that memory is watched [10]")

@@ -37,8 +37,10 @@ class Process:
     def check(self):
         """Raises where it has ended by itself."""
         if self.child.poll() is not None:
-            tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
-            raise RuntimeError(f"{self.name} ended with {self.child.returncode}:\n{tail}")
+            raise RuntimeError(f"{self.name} ended with {self.child.returncode}:\n{self.tail()}")
+
+    def tail(self):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
 
     def stop(self):
         if self.child.poll() is None:
@@ -76,5 +78,5 @@ def wait_for(ready, process):
     while not ready():
         process.check()
         if time.monotonic() > deadline:
-            raise RuntimeError(f"{process.name} is not ready after {READY_SECONDS} s; it says:\n{process.log.read_text()}")
+            raise RuntimeError(f"{process.name} is not ready after {READY_SECONDS} s:\n{process.tail()}")
         time.sleep(0.05)

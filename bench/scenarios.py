@@ -35,8 +35,9 @@ class CreateSlot(Slot):
             options.postgres.settle()
             results[name] = targets[name].measure(self.scenario, options.seconds, options.warm_up, self.outstanding)
             created = options.postgres.created()
-            if created < results[name]["calls"] * 0.999:
-                raise RuntimeError(f"{name} acknowledged {results[name]['calls']:.0f} creates; {created} rows are there")
+            # All that was acknowledged is there; warm-up and the last calls add to it.
+            if created < int(results[name]["calls"]):
+                raise RuntimeError(f"{name} acknowledged {results[name]['calls']:.0f} creates, {created} rows exist")
             options.postgres.reset_products()
 
 
@@ -129,8 +130,8 @@ GOALS = (
     Goal("get", GET, "go_batch", "Go on pgx, Gets together", THROUGHPUT, True, 1.4),
     Goal("get", GET, "node", "Node on Prisma", THROUGHPUT, True, 10),
     Goal("get_one", "Get by id, 1 outstanding", "go", "Go on pgx", ("p50", "p50_us"), False, 1.0),
-    Goal("batch_get", "BatchGet of 100", "pgbench", "pgbench, single reads", ("rows a second", "records_per_s"), True, 8,
-         other=lambda results, goal: results["get"]["pgbench"]["records_per_s"]),
+    Goal("batch_get", "BatchGet of 100", "pgbench", "pgbench, single reads", ("rows a second", "records_per_s"),
+         True, 8, other=lambda results, goal: results["get"]["pgbench"]["records_per_s"]),
     Goal("create", CREATE, "pgbench", "pgbench, single inserts", THROUGHPUT, True, 1.2),
     Goal("create", CREATE, "pgbench", "pgbench, single inserts", ("database CPU a row", "database_us"), False, 0.4),
     Goal("create", CREATE, "go", "Go on pgx", THROUGHPUT, True, 2),

@@ -81,8 +81,9 @@ class Pgbench:
     def __init__(self, name, build, postgres):
         self.name = name
         self.postgres = postgres
-        lines = subprocess.run([build / "bench_load", "rows", "variables"], check=True, stdout=subprocess.PIPE, text=True)
-        self.variables = [part for line in lines.stdout.splitlines() for part in ("-D", line)]
+        rows = [build / "bench_load", "rows", "variables"]
+        lines = subprocess.run(rows, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+        self.variables = [part for line in lines for part in ("-D", line)]
 
     def stop(self):
         pass
