@@ -12,6 +12,7 @@ import sys
 
 import targets
 from postgres import Postgres
+from processes import Process
 from scenarios import ALSO, GOALS, MEMORY, SLOTS
 
 
@@ -145,9 +146,9 @@ def main():
     except RuntimeError as error:
         sys.exit(f"bench: {error}")
     finally:
-        for server in servers.values():
-            server.stop()
-        postgres.stop()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # once is enough
+        Process.stop_all()
+        postgres.remove()
     rows = table(rounds)
     show(rows)
     show_context(rounds)

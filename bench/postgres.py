@@ -66,9 +66,8 @@ class Postgres:
         wait_for(lambda: subprocess.run(ready).returncode == 0, self.process)
         self.sql(f"CREATE DATABASE {USER}", database="postgres")
 
-    def stop(self):
-        if self.process is not None:
-            self.process.stop()
+    def remove(self):
+        """When it has been stopped."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def sql(self, statement, database=USER, **options):

@@ -21,6 +21,8 @@ def die_with_parent():
 class Process:
     """One server, its output in a file."""
 
+    started = []  # of all, in order
+
     def __init__(self, name, command, log, env=None, **options):
         self.name = name
         self.log = pathlib.Path(log)
@@ -33,6 +35,13 @@ class Process:
                 cwd=self.log.parent, env={**os.environ, **(env or {})}, **options,
             )
         self.pid = self.child.pid
+        Process.started.append(self)
+
+    @classmethod
+    def stop_all(cls):
+        """The last first, as those before are what they need."""
+        while cls.started:
+            cls.started.pop().stop()
 
     def check(self):
         """Raises where it has ended by itself."""

@@ -85,9 +85,6 @@ class Pgbench:
         lines = subprocess.run(rows, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
         self.variables = [part for line in lines for part in ("-D", line)]
 
-    def stop(self):
-        pass
-
     def measure(self, scenario, seconds, warm_up, outstanding):
         # It counts in whole seconds. Started for longer, so that its end, when
         # clients leave one by one, is not measured; nor are its connects.

@@ -67,8 +67,8 @@ bool RunLoad(const RunOptions& options) {
       const double rate = options.rate / options.connections;
       start(*scenario, [rate](Worker* worker) { worker->RunOpen(rate); });
     } else {
-      const int outstanding =
-          options.outstanding / options.connections + (i < options.outstanding % options.connections);
+      const int share = options.outstanding / options.connections;
+      const int outstanding = share + (i < options.outstanding % options.connections ? 1 : 0);
       start(*scenario, [outstanding](Worker* worker) { worker->RunClosed(outstanding); });
     }
   }
