@@ -202,6 +202,11 @@ bool Connection::TryNext(Deadline until, Rows* rows) {
     }
     if (!Receive(until, rows)) return lost_;
     const ExecStatusType status = PQresultStatus(rows->get());
+    if (MadeByLibpq(rows->get())) {
+      // No answer of the database's: what it did last, nobody knows.
+      lost_ = true;
+      break;
+    }
     if (entry.what == Expected::kSync) {
       if (status == PGRES_PIPELINE_SYNC) {
         expected_.pop_front();

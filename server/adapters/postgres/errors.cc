@@ -117,6 +117,10 @@ Status CannotOpen(std::string why) {
 
 }  // namespace
 
+bool MadeByLibpq(const PGresult* rows) {
+  return rows != nullptr && PQresultStatus(rows) == PGRES_FATAL_ERROR && StateOf(rows).empty();
+}
+
 Failure Explain(const PGresult* rows) {
   const std::string_view state = StateOf(rows);
   Meaning meaning = MeaningOf(state);
@@ -163,6 +167,14 @@ Status ConnectFailure(PGconn* handle) {
                       " from here, or does not exist");
   }
   if (state == "3D000") return CannotOpen("there is no database " + name);
+  // Said of a parameter before anybody is connected to: "invalid sslmode value: …".
+  constexpr std::string_view kInvalid = "invalid ", kValue = " value";
+  if (state.empty() && text.starts_with(kInvalid) && text.find(kValue) != text.npos) {
+    return Status(Code::kInvalidArgument, "INVALID_OPTION",
+                  "the URL gives " +
+                      std::string(text.substr(kInvalid.size(), text.find(kValue) - kInvalid.size())) +
+                      " a value that it cannot have");
+  }
   if (state == "42501") {
     return CannotOpen("the user " + user + " may not connect to the database " + name);
   }

@@ -44,6 +44,9 @@ struct Failure {
 //   RESOURCE_EXHAUSTED  IDS_EXHAUSTED         no id is left to be counted
 //   INTERNAL            DATABASE_ERROR        all else
 Failure Explain(const PGresult* rows);
+// Whether it is libpq's own word for a connection that ended, and no answer of the
+// database's.
+bool MadeByLibpq(const PGresult* rows);
 inline Status ToStatus(const PGresult* rows) { return Explain(rows).status; }
 
 // UNKNOWN, reason COMMIT_UNKNOWN: the connection was lost while it was committed.
