@@ -9,7 +9,7 @@ import grpc
 from gateway import Client, Failure, Server, long_count, serving, wait_for
 
 # What a write may say while its database comes and goes.
-TROUBLE = {("UNAVAILABLE", "DATABASE_UNAVAILABLE"), ("UNKNOWN", "OUTCOME_UNKNOWN"),
+TROUBLE = {("UNAVAILABLE", "DATABASE_UNAVAILABLE"), ("UNKNOWN", "COMMIT_UNKNOWN"),
            ("DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED")}
 ROUNDS = long_count(10)
 WRITERS = 4

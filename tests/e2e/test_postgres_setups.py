@@ -74,7 +74,10 @@ def test_one_database_down_leaves_the_other_stores_alone(tmp_path, own_postgres)
     routes = ["--database", f"events={url}", "--route", "shop.v1.OrderStore=events", "--route", "shop.v1.UserStore=events"]
     with serving(tmp_path, *routes) as server:
         client = Client(server.address)
-        order = client.call("shop.v1.OrderStore/CreateOrder", {"order": {"email": "a@example.com", "amount_cents": 5}})
+        user = client.call("shop.v1.UserStore/CreateUser",
+                           {"user": {"email": "a@example.com", "name": "A", "password": "correct horse"}})
+        order = client.call("shop.v1.OrderStore/CreateOrder",
+                            {"order": {"user_id": user["id"], "email": "a@example.com", "amount_cents": 5, "status": "PENDING"}})
         failures, done = [], threading.Event()
 
         def sqlite_stores():

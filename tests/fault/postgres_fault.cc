@@ -84,7 +84,7 @@ testing::AssertionResult PostgresFault::Allowed(const Status& status) {
     case Code::kUnavailable:
       return HasStatus(status, Code::kUnavailable, "DATABASE_UNAVAILABLE");
     case Code::kUnknown:
-      return HasStatus(status, Code::kUnknown, "OUTCOME_UNKNOWN");
+      return HasStatus(status, Code::kUnknown, "COMMIT_UNKNOWN");
     case Code::kResourceExhausted:
       return HasStatus(status, Code::kResourceExhausted, "QUEUE_FULL");
     default:

@@ -18,13 +18,16 @@ TEST_F(PostgresNetwork, CutInTheMiddleOfAnAnswerGivesNoWrongOne) {
   std::vector<Value> ids;
   for (const MessagePtr& record : records) ids.push_back(IdOf(*record, entity()));
   for (int i = 0; i < Count(300); ++i) {
-    proxy().CutAfter(Proxy::Direction::kFromServer, make().random().Between(int64_t{0}, int64_t{4000}));
-    for (int calls = 0; calls < 200 && !proxy().has_cut(); ++calls) {
+    proxy().CutAfter(Proxy::Direction::kFromServer,
+                     make().random().Between(int64_t{0}, int64_t{4000}));
+    for (int calls = 0; calls < 10000 && !proxy().has_cut(); ++calls) {
       const Message& record = *records[static_cast<size_t>(calls) % records.size()];
       const Reply got = Await(StartGet(record, milliseconds(10000)));
       EXPECT_TRUE(Allowed(got.status));
       if (got.ok()) {
         EXPECT_TRUE(SameRecord(*got.response, record));
+      } else {
+        std::this_thread::sleep_for(milliseconds(2));  // refused, while one connects
       }
       const Reply batch = store().BatchGet(ids);
       EXPECT_TRUE(Allowed(batch.status));
@@ -49,7 +52,7 @@ TEST_F(PostgresNetwork, CutInTheMiddleOfAWriteSaysWhatIsKnown) {
   for (int i = 0; i < Count(300); ++i) {
     proxy().CutAfter(i % 2 == 0 ? Proxy::Direction::kFromServer : Proxy::Direction::kToServer,
                      make().random().Between(int64_t{0}, int64_t{3000}));
-    for (int calls = 0; calls < 200 && !proxy().has_cut(); ++calls) {
+    for (int calls = 0; calls < 10000 && !proxy().has_cut(); ++calls) {
       std::vector<MessagePtr> records = make().MakeMany(entity(), 1 + calls % 3);
       std::vector<const Message*> sent;
       Attempt attempt;
@@ -59,6 +62,7 @@ TEST_F(PostgresNetwork, CutInTheMiddleOfAWriteSaysWhatIsKnown) {
       }
       attempt.status = store().BatchCreate(sent).status;
       EXPECT_TRUE(Allowed(attempt.status));
+      if (!attempt.status.ok()) std::this_thread::sleep_for(milliseconds(2));
       attempts.push_back(std::move(attempt));
     }
     EXPECT_TRUE(proxy().has_cut());

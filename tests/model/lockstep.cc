@@ -91,13 +91,25 @@ Value Lockstep::RandomId() {
 
 bool Lockstep::Expect(Side& side, const Status& status, const Errors& errors) {
   std::string wanted = errors.empty() ? "OK" : "";
-  for (const auto& [code, reason] : errors) {
-    wanted += std::string(CodeName(code)) + " " + reason + "; ";
+  for (const Wrong& wrong : errors) {
+    wanted += std::string(CodeName(wrong.code)) + " " + wrong.reason + " " + wrong.where + "; ";
   }
-  side.Say(status);
+  // Where several things are wrong, each may find another one first.
+  if (errors.size() > 1) {
+    side.Say("one of: " + wanted);
+  } else {
+    side.Say(status);
+  }
   Note("    " + side.name + " answered " + (status.ok() ? "OK" : status.ToString()));
-  const bool right = errors.empty() ? status.ok()
-                                    : errors.count({status.code(), status.reason()}) > 0;
+  bool right = errors.empty() && status.ok();
+  for (const Wrong& wrong : errors) {
+    std::string where;
+    for (const char* key : {"fields", "field"}) {
+      if (status.metadata().count(key) > 0) where = status.metadata().at(key);
+    }
+    right = right || (status.code() == wrong.code && status.reason() == wrong.reason &&
+                      where == wrong.where);
+  }
   EXPECT_TRUE(right) << side.name << ": expected " << wanted << ", is " << status.ToString();
   return right && status.ok();
 }

@@ -85,17 +85,25 @@ void Lockstep::BatchCreateOn(Side& side, const std::vector<MessagePtr>& records,
   std::vector<const Message*> sent;
   std::vector<bool> right;
   Errors errors;
+  bool one_mistake_each = true;
   for (const MessagePtr& record : records) {
     sent.push_back(record.get());
     const Errors these = after.Create(*record);
     right.push_back(these.empty());
+    one_mistake_each = one_mistake_each && these.size() <= 1;
     errors.insert(these.begin(), these.end());
     if (these.empty()) after.Put(*Stored(*record, entity_), false);
   }
   const Reply reply = side.store.BatchCreate(sent, partial);
   if (partial) errors.clear();
   if (!Expect(side, reply.status, errors)) return;
-  side.SayRest(*reply.response, side.store.method(Operation::kBatchCreate));
+  const schema::Method& batch = side.store.method(Operation::kBatchCreate);
+  if (one_mistake_each) {
+    side.SayRest(*reply.response, batch);
+  } else if (batch.failed_requests != nullptr) {
+    side.Say(std::to_string(
+        reply.response->GetReflection()->FieldSize(*reply.response, batch.failed_requests)));
+  }
   std::vector<const Message*> created = side.store.Records(reply, Operation::kBatchCreate);
   size_t next = 0;
   for (size_t i = 0; i < records.size(); ++i) {

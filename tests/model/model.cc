@@ -10,9 +10,9 @@ namespace {
 
 using schema::Unique;
 
-const Errors kNotFound = {{Code::kNotFound, "RECORD_NOT_FOUND"}};
-const Errors kDeleted = {{Code::kNotFound, "RECORD_DELETED"}};
-const Errors kMismatch = {{Code::kAborted, "ETAG_MISMATCH"}};
+const Errors kNotFound = {{Code::kNotFound, "RECORD_NOT_FOUND", ""}};
+const Errors kDeleted = {{Code::kNotFound, "RECORD_DELETED", ""}};
+const Errors kMismatch = {{Code::kAborted, "ETAG_MISMATCH", ""}};
 
 // Copies one field, set or not.
 void Copy(const Message& from, const FieldDescriptor* field, Message* to) {
@@ -24,6 +24,15 @@ void Copy(const Message& from, const FieldDescriptor* field, Message* to) {
   }
   to->GetReflection()->ClearField(to, field);
   to->MergeFrom(*only);
+}
+
+// "slug", "a,b"
+std::string NamesOf(const schema::Index& index) {
+  std::string names;
+  for (const schema::IndexField& part : index.fields) {
+    names += (names.empty() ? "" : ",") + part.field->name;
+  }
+  return names;
 }
 
 }  // namespace
@@ -48,7 +57,7 @@ void Model::Check(const Message& record, const Value& id, Errors* errors) const 
             const Value value = GetValue(record, *part.field);
             return !IsNull(value) && value == GetValue(other, *part.field);
           });
-      if (same) errors->insert({Code::kAlreadyExists, "UNIQUE_VIOLATION"});
+      if (same) errors->insert({Code::kAlreadyExists, "UNIQUE_VIOLATION", NamesOf(index)});
     }
   }
   for (const schema::Field& field : entity_->fields) {
@@ -57,7 +66,7 @@ void Model::Check(const Message& record, const Value& id, Errors* errors) const 
     if (IsNull(value) || value == Value(std::string())) continue;
     const std::vector<Value>& living = parents_->at(&field);
     if (std::find(living.begin(), living.end(), value) == living.end()) {
-      errors->insert({Code::kFailedPrecondition, "REFERENCE_NOT_FOUND"});
+      errors->insert({Code::kFailedPrecondition, "REFERENCE_NOT_FOUND", field.name});
     }
   }
 }
@@ -70,7 +79,7 @@ std::optional<Errors> Model::Version(const Row& row, const std::string& etag) co
 Errors Model::Create(const Message& sent) const {
   Errors errors;
   const Value id = IdOf(sent, *entity_);
-  if (Find(id) != nullptr) errors.insert({Code::kAlreadyExists, "RECORD_EXISTS"});
+  if (Find(id) != nullptr) errors.insert({Code::kAlreadyExists, "RECORD_EXISTS", ""});
   // The row that has the id counts too: it may have the unique value as well.
   Check(*Stored(sent, *entity_), Value(), &errors);
   return errors;
@@ -119,7 +128,7 @@ Errors Model::Delete(const Value& id, const std::string& etag, bool allow_missin
 Errors Model::Undelete(const Value& id, const std::string& etag) const {
   const Row* row = Find(id);
   if (row == nullptr) return kNotFound;
-  if (!row->deleted) return {{Code::kAlreadyExists, "RECORD_NOT_DELETED"}};
+  if (!row->deleted) return {{Code::kAlreadyExists, "RECORD_NOT_DELETED", ""}};
   if (std::optional<Errors> wrong = Version(*row, etag)) return *wrong;
   Errors errors;
   Check(*row->record, id, &errors);

@@ -4,6 +4,7 @@
 // (times, etags, ids).
 #pragma once
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <set>
@@ -18,9 +19,16 @@
 
 namespace storegate::test {
 
+struct Wrong {
+  Code code;
+  std::string reason;
+  std::string where;  // "fields" or "field" of the metadata, where one is due
+
+  auto operator<=>(const Wrong&) const = default;
+};
 // The errors that would be right; empty: it must be OK. Where several things are
 // wrong with one write, any of them may be said.
-using Errors = std::set<std::pair<Code, std::string>>;
+using Errors = std::set<Wrong>;
 
 struct Row {
   MessagePtr record;  // as the gateway showed it last

