@@ -84,6 +84,9 @@ struct PointRead {
   KeyValues values;
   bool with_secrets = false;
   Deadline deadline = Deadline::max();
+  // True once nobody waits for it any more: then it is dropped before it costs the
+  // database anything. Null, or lives as long as `done`. In the other tasks too.
+  const std::atomic<bool>* settled = nullptr;
   // `row` is the record's wire bytes, valid during the call; empty when !found.
   std::function<void(const Status&, Found, std::string_view row)> done;
   // On whose behalf, for the error of a full queue; outlives the executor. Null: the
@@ -99,6 +102,7 @@ struct PointRead {
 struct WriteTask {
   std::unique_ptr<Write> write;
   Deadline deadline = Deadline::max();
+  const std::atomic<bool>* settled = nullptr;
   std::function<void(const Status&, std::unique_ptr<Write>)> done;
   const schema::Method* method = nullptr;
 };
@@ -108,6 +112,7 @@ struct SessionTask {
   Lane lane = Lane::kScan;
   std::string what;  // for the slow log: "library.v1.Book list"
   Deadline deadline = Deadline::max();
+  const std::atomic<bool>* settled = nullptr;
   // Not OK: the session is null and must not be touched.
   std::function<void(const Status&, Session*)> run;
   const schema::Method* method = nullptr;

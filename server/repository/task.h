@@ -15,6 +15,16 @@ inline Deadline DeadlineOf(const Task& task) {
   return std::visit([](const auto& t) { return t.deadline; }, task);
 }
 
+// Nobody waits for it any more: its deadline has passed, or its caller went away.
+inline bool Abandoned(const Task& task, Deadline now) {
+  return std::visit(
+      [now](const auto& t) {
+        return t.deadline <= now ||
+               (t.settled != nullptr && t.settled->load(std::memory_order_relaxed));
+      },
+      task);
+}
+
 inline const schema::Method* MethodOf(const Task& task) {
   return std::visit([](const auto& t) { return t.method; }, task);
 }

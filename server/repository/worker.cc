@@ -62,7 +62,7 @@ bool Worker::TakeTasks() {
 void Worker::DropExpired() {
   const Deadline now = std::chrono::steady_clock::now();
   std::erase_if(batch_, [now](Task& task) {
-    if (DeadlineOf(task) > now) return false;
+    if (!Abandoned(task, now)) return false;
     Refuse(task, TooLate());
     return true;
   });

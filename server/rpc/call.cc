@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
-#include <vector>
 
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/rpc/buffers.h"
 #include "server/rpc/edge.h"
 #include "server/rpc/status.h"
 
@@ -29,40 +29,13 @@ Deadline DeadlineOf(const grpc::GenericServerContext& context, const Options& op
   return now + std::chrono::milliseconds(std::clamp<int64_t>(millis, 0, most));
 }
 
-std::string TakeBytes(grpc::ByteBuffer* buffer) {
-  std::string bytes;
-  bytes.reserve(buffer->Length());
-  std::vector<grpc::Slice> slices;
-  if (buffer->Dump(&slices).ok()) {
-    for (const grpc::Slice& slice : slices) {
-      bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    }
-  }
-  buffer->Clear();
-  return bytes;
-}
-
-// The response's own bytes are sent, without a copy; small ones are cheaper to copy.
-grpc::ByteBuffer ToBuffer(std::string bytes) {
-  constexpr size_t kCopyMax = 1024;
-  if (bytes.size() <= kCopyMax) {
-    const grpc::Slice slice(bytes.data(), bytes.size());
-    return grpc::ByteBuffer(&slice, 1);
-  }
-  auto* const kept = new std::string(std::move(bytes));
-  const grpc::Slice slice(
-      kept->data(), kept->size(), [](void* string) { delete static_cast<std::string*>(string); },
-      kept);
-  return grpc::ByteBuffer(&slice, 1);
-}
-
 Status UnknownMethod(const std::string& path) {
   return Status(Code::kUnimplemented, "UNKNOWN_METHOD", "no method " + Quoted(path));
 }
 
-Status WrongMessageCount(const char* given) {
+Status NoMessage() {
   return Status(Code::kUnimplemented, "WRONG_MESSAGE_COUNT",
-                std::string("the method takes exactly one request message; ") + given);
+                "the method takes exactly one request message; none was sent");
 }
 
 Status TooLarge(size_t limit, size_t actual) {
@@ -84,6 +57,7 @@ Status TooManyCalls(size_t limit) {
 
 void Call::Arm(CallQueue* queue) {
   Call* const call = new Call(queue);
+  call->context_.AsyncNotifyWhenDone(&call->done_tag_);
   queue->generic()->RequestCall(&call->context_, &call->stream_, queue->cq(), queue->cq(),
                                 &call->accepted_tag_);
 }
@@ -102,12 +76,19 @@ void Call::Handle(Event event, bool ok) {
       reading_ = false;
       OnRead(ok);
       break;
+    case Event::kWritten:
+      OnWritten(ok);
+      break;
     case Event::kFinished:
       finished_ = true;
       queue_->deadlines().Remove(this);
       break;
+    case Event::kDone:
+      done_ = true;
+      OnDone();
+      break;
   }
-  if (finished_ && !reading_) Unref();
+  if (finished_ && done_ && !reading_) Unref();
 }
 
 void Call::Unref() {
@@ -122,31 +103,37 @@ void Call::OnAccepted() {
   queue_->deadlines().Add(this, deadline_);
   if (queue_->over_limit()) return AnswerOnce(TooManyCalls(queue_->options().max_calls));
   method_ = queue_->schema().FindMethod(context_.method());
-  if (method_ == nullptr) return AnswerOnce(UnknownMethod(context_.method()));
-  Read(&request_);
-}
-
-void Call::Read(grpc::ByteBuffer* into) {
-  reading_ = true;
-  stream_.Read(into, &read_tag_);
+  if (method_ == nullptr) {
+    talk_ = queue_->OpenTalk(context_.method(), this);
+    if (talk_ == nullptr) return AnswerOnce(UnknownMethod(context_.method()));
+    // It may stay open for long; gRPC ends it where the client set a deadline.
+    queue_->deadlines().Remove(this);
+  }
+  Read();
 }
 
 void Call::OnRead(bool ok) {
+  if (talk_ != nullptr) return OnTalkRead(ok);
   if (ticket_->claimed.load(std::memory_order_relaxed)) return;  // expired meanwhile
-  if (has_request_) {
-    if (ok) return AnswerOnce(WrongMessageCount("more were sent"));
-    return Dispatch();
-  }
-  if (!ok) return AnswerOnce(WrongMessageCount("none was sent"));
-  has_request_ = true;
+  if (!ok) return AnswerOnce(NoMessage());
   const size_t limit = queue_->options().max_request_bytes;
   if (request_.Length() > limit) {
     const size_t actual = request_.Length();
     request_.Clear();
     return AnswerOnce(TooLarge(limit, actual));
   }
-  // Fails when the client has half-closed, which mostly came with the message.
-  Read(&surplus_);
+  Dispatch();
+}
+
+// Mostly because it was answered. If not, the client went away: the claim tells
+// whoever still works on it that nobody waits.
+void Call::OnDone() {
+  if (talk_ != nullptr) {
+    Finish(grpc::Status::CANCELLED);
+    talk_->OnGone();
+  } else {
+    AnswerOnce(Status(Code::kCancelled, "CANCELLED", "the client went away"));
+  }
 }
 
 void Call::Dispatch() {
@@ -154,6 +141,7 @@ void Call::Dispatch() {
   call.method = method_;
   call.request = TakeBytes(&request_);
   call.deadline = deadline_;
+  call.settled = &ticket_->claimed;
   call.done = [ticket = ticket_](const Status& status, std::string response) {
     if (ticket->Claim()) ticket->call->Answer(status, std::move(response));
   };

@@ -1,10 +1,14 @@
 // Call: one generic call, from the slot that waits for it to its last event.
 //
-// Its events arrive on its queue's thread, which alone touches it, with one
-// exception: the handler's `done`, from any thread. Who claims the ticket answers;
-// everybody else finds it taken. A call lives until its last event arrived, and an
-// answer is an event, so that who holds the claim finds the call alive; while it
-// starts the answer, a reference keeps it so. The ticket outlives both.
+// Its events arrive on its queue's thread, which alone touches it, with two
+// exceptions from any thread: the handler's `done`, and a talk's Line. Who claims the
+// ticket answers; everybody else finds it taken. A call lives until its last event
+// arrived, and an answer is an event, so that who holds the claim finds the call
+// alive; while it starts the answer, a reference keeps it so. The ticket outlives
+// both.
+//
+// gRPC tells when a call is over (kDone), also when its client went away: then what
+// waits for the database need not be done any more.
 #pragma once
 
 #include <grpcpp/generic/async_generic_service.h>
@@ -12,21 +16,24 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "server/base/status.h"
 #include "server/base/time.h"
 #include "server/rpc/deadlines.h"
+#include "server/rpc/talk.h"
 #include "server/schema/schema.h"
 
 namespace storegate::rpc {
 
 class CallQueue;
 
-class Call : private Deadlines::Entry {
+class Call : private Deadlines::Entry, private Line {
  public:
   // What gRPC returns when an operation of a call is done.
-  enum class Event { kAccepted, kRead, kFinished };
+  enum class Event { kAccepted, kRead, kWritten, kFinished, kDone };
   struct Tag {
     Call* call;
     Event event;
@@ -60,7 +67,7 @@ class Call : private Deadlines::Entry {
   void Unref();
   void OnAccepted();
   void OnRead(bool ok);
-  void Read(grpc::ByteBuffer* into);
+  void OnDone();
   // Hands the request over to the handler.
   void Dispatch();
   void AnswerOnce(const Status& status);
@@ -68,22 +75,41 @@ class Call : private Deadlines::Entry {
   void Answer(const Status& status, std::string response);
   void LogFailure(const Status& status) const;
 
+  // --- Of a talk (talk_call.cc) ---
+  void Read() override;
+  void Write(std::string message) override;
+  void Finish(const grpc::Status& status) override;
+  void OnTalkRead(bool ok);
+  void OnWritten(bool ok);
+  // REQUIRES: line_mutex_ is held.
+  void StartWrite(std::string message);
+  void StartFinish(const grpc::Status& status);
+
   CallQueue* const queue_;
   const std::shared_ptr<Ticket> ticket_;
   std::atomic<int> references_{1};  // the queue's, and that of who is answering
   Tag accepted_tag_{this, Event::kAccepted};
   Tag read_tag_{this, Event::kRead};
   Tag finished_tag_{this, Event::kFinished};
+  Tag done_tag_{this, Event::kDone};
 
   grpc::GenericServerContext context_;
   grpc::GenericServerAsyncReaderWriter stream_{&context_};
   const schema::Method* method_ = nullptr;
   Deadline deadline_;
   grpc::ByteBuffer request_;
-  grpc::ByteBuffer surplus_;  // a second message, which there must not be
-  bool has_request_ = false;
   bool reading_ = false;
   bool finished_ = false;
+  bool done_ = false;
+
+  std::unique_ptr<Talk> talk_;
+  Tag written_tag_{this, Event::kWritten};
+  std::mutex line_mutex_;
+  // Guarded by line_mutex_:
+  bool writing_ = false;
+  bool finishing_ = false;
+  std::optional<std::string> next_message_;
+  std::optional<grpc::Status> end_;
 };
 
 }  // namespace storegate::rpc

@@ -115,8 +115,16 @@ void CallQueue::OnSlotUsed(bool ok) {
   if (ok && !state_->draining.load(std::memory_order_relaxed)) Arm();
 }
 
-Edge::Edge(const schema::Schema& schema, const Server::Handler& handler, const Options& options)
-    : state_{schema, handler, options, {}} {}
+std::unique_ptr<Talk> CallQueue::OpenTalk(const std::string& path, Line* line) {
+  for (TalkService* service : state_->talks) {
+    if (std::unique_ptr<Talk> talk = service->Open(path, line)) return talk;
+  }
+  return nullptr;
+}
+
+Edge::Edge(const schema::Schema& schema, const Server::Handler& handler, const Options& options,
+           std::vector<TalkService*> talks)
+    : state_{schema, handler, options, std::move(talks), {}} {}
 
 void Edge::Register(grpc::ServerBuilder* builder) {
   builder->RegisterAsyncGenericService(&state_.generic);

@@ -12,12 +12,14 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "server/base/time.h"
 #include "server/rpc/deadlines.h"
 #include "server/rpc/server.h"
+#include "server/rpc/talk.h"
 #include "server/schema/schema.h"
 
 namespace storegate::rpc {
@@ -27,6 +29,7 @@ struct EdgeState {
   const schema::Schema& schema;
   const Server::Handler& handler;
   const Options& options;
+  const std::vector<TalkService*> talks;
   grpc::AsyncGenericService generic;
 
   // How Stop proceeds. `drain_until` is set before `draining`.
@@ -52,6 +55,8 @@ class CallQueue {
   const Server::Handler& handler() const { return state_->handler; }
   const Options& options() const { return state_->options; }
   Deadlines& deadlines() { return deadlines_; }
+  // Null: no service of the edge's own has the method.
+  std::unique_ptr<Talk> OpenTalk(const std::string& path, Line* line);
   // Calls that slots wait for are calls too.
   bool over_limit() const { return calls_.load(std::memory_order_relaxed) > calls_max_ + slots_; }
   // A slot got a call (or, when not `ok`, none any more).
@@ -79,7 +84,8 @@ class CallQueue {
 class Edge {
  public:
   // All outlive the edge.
-  Edge(const schema::Schema& schema, const Server::Handler& handler, const Options& options);
+  Edge(const schema::Schema& schema, const Server::Handler& handler, const Options& options,
+       std::vector<TalkService*> talks);
 
   // In this order. Register before the server is built, Start after.
   void Register(grpc::ServerBuilder* builder);

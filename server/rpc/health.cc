@@ -4,9 +4,10 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <unordered_set>
 
-#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/rpc/status.h"
 
 namespace storegate::rpc {
@@ -16,14 +17,25 @@ using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 using ServingStatus = HealthCheckResponse::ServingStatus;
 
+constexpr std::string_view kCheck = "/grpc.health.v1.Health/Check";
+constexpr std::string_view kWatch = "/grpc.health.v1.Health/Watch";
+
+bool Parse(std::string_view bytes, HealthCheckRequest* request) {
+  return request->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+Status Malformed() {
+  return Status(Code::kInvalidArgument, "MALFORMED_REQUEST", "no HealthCheckRequest was sent");
+}
+
 Status Ending() {
   return Status(Code::kUnavailable, "SHUTTING_DOWN", "the server is shutting down");
 }
 
 }  // namespace
 
-// One mutex for all: the statuses, and the state of each watch.
-class Health::Impl : public grpc::health::v1::Health::CallbackService {
+// One mutex for all: the statuses, and who watches them.
+class Health::Impl {
  public:
   explicit Impl(const std::vector<std::string>& stores) {
     entries_[""].status = HealthCheckResponse::NOT_SERVING;
@@ -32,21 +44,17 @@ class Health::Impl : public grpc::health::v1::Health::CallbackService {
     }
   }
 
-  grpc::ServerUnaryReactor* Check(grpc::CallbackServerContext* context,
-                                  const HealthCheckRequest* request,
-                                  HealthCheckResponse* response) override;
-  grpc::ServerWriteReactor<HealthCheckResponse>* Watch(grpc::CallbackServerContext* context,
-                                                       const HealthCheckRequest* request) override;
-
   void Set(bool serving, const std::string* store);
   void Stop();
   void Close();
 
  private:
-  class Watcher;
+  friend class Health;
+  class Check;
+  class Watch;
   struct Entry {
     ServingStatus status = HealthCheckResponse::SERVICE_UNKNOWN;
-    std::unordered_set<Watcher*> watchers;
+    std::unordered_set<Watch*> watches;
   };
   void Update(Entry* entry, ServingStatus status);
 
@@ -59,87 +67,75 @@ class Health::Impl : public grpc::health::v1::Health::CallbackService {
   bool closed_ = false;
 };
 
-// Sends the latest status; what changed and changed back meanwhile is not sent.
-class Health::Impl::Watcher : public grpc::ServerWriteReactor<HealthCheckResponse> {
+class Health::Impl::Check : public Talk {
  public:
-  Watcher(Impl* health, Entry* entry) : health_(health), entry_(entry) {}
+  Check(Impl* health, Line* line) : health_(health), line_(line) {}
 
-  // REQUIRES of these: health_->mutex_ is held.
-  void Send() {
-    if (writing_ || finished_) return;
-    if (health_->closed_) return End(ToGrpc(Ending()));
-    if (sent_ && response_.status() == entry_->status) return;
-    response_.set_status(entry_->status);
-    sent_ = writing_ = true;
-    StartWrite(&response_);
-  }
-  void End(const grpc::Status& status) {
-    if (finished_) return;
-    finished_ = true;
-    Finish(status);
-  }
-
-  void OnWriteDone(bool ok) override {
-    std::lock_guard lock(health_->mutex_);
-    writing_ = false;
-    if (!ok) return End(grpc::Status::CANCELLED);
-    Send();
-  }
-  void OnCancel() override {
-    std::lock_guard lock(health_->mutex_);
-    // Else OnWriteDone comes, and ends it.
-    if (!writing_) End(grpc::Status::CANCELLED);
-  }
-  void OnDone() override {
+  void OnMessage(std::string_view bytes) override {
+    HealthCheckRequest request;
+    if (!Parse(bytes, &request)) return line_->Finish(ToGrpc(Malformed()));
+    HealthCheckResponse response;
     {
       std::lock_guard lock(health_->mutex_);
-      entry_->watchers.erase(this);
+      const auto found = health_->entries_.find(request.service());
+      if (found == health_->entries_.end()) {
+        return line_->Finish(
+            ToGrpc(Status(Code::kNotFound, "UNKNOWN_SERVICE", "no such service")));
+      }
+      response.set_status(found->second.status);
     }
-    delete this;
+    line_->Write(response.SerializeAsString());
+    line_->Finish(grpc::Status::OK);
+  }
+  void OnEnd() override { line_->Finish(ToGrpc(Malformed())); }
+  void OnGone() override {}
+
+ private:
+  Impl* const health_;
+  Line* const line_;
+};
+
+// Sends the latest status; what changed and changed back meanwhile may not be sent.
+class Health::Impl::Watch : public Talk {
+ public:
+  Watch(Impl* health, Line* line) : health_(health), line_(line) {}
+
+  void OnMessage(std::string_view bytes) override {
+    HealthCheckRequest request;
+    if (!Parse(bytes, &request)) return line_->Finish(ToGrpc(Malformed()));
+    std::lock_guard lock(health_->mutex_);
+    const auto found = health_->entries_.find(request.service());
+    entry_ = found == health_->entries_.end() ? &health_->unknown_ : &found->second;
+    entry_->watches.insert(this);
+    Send();
+  }
+  void OnEnd() override { line_->Finish(ToGrpc(Malformed())); }
+  void OnGone() override {
+    std::lock_guard lock(health_->mutex_);
+    if (entry_ != nullptr) entry_->watches.erase(this);
+  }
+
+  // REQUIRES: health_->mutex_ is held.
+  void Send() {
+    if (health_->closed_) return line_->Finish(ToGrpc(Ending()));
+    if (sent_ == entry_->status) return;
+    sent_ = entry_->status;
+    HealthCheckResponse response;
+    response.set_status(entry_->status);
+    line_->Write(response.SerializeAsString());
   }
 
  private:
   Impl* const health_;
-  Entry* const entry_;
-  // Guarded by health_->mutex_.
-  HealthCheckResponse response_;
-  bool sent_ = false;
-  bool writing_ = false;
-  bool finished_ = false;
+  Line* const line_;
+  // Guarded by health_->mutex_:
+  Entry* entry_ = nullptr;  // null until the request is there
+  std::optional<ServingStatus> sent_;
 };
-
-grpc::ServerUnaryReactor* Health::Impl::Check(grpc::CallbackServerContext* context,
-                                              const HealthCheckRequest* request,
-                                              HealthCheckResponse* response) {
-  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
-  grpc::Status status = grpc::Status::OK;
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = entries_.find(request->service());
-    if (found == entries_.end()) {
-      status = ToGrpc(Status(Code::kNotFound, "UNKNOWN_SERVICE", "no such service"));
-    } else {
-      response->set_status(found->second.status);
-    }
-  }
-  reactor->Finish(status);
-  return reactor;
-}
-
-grpc::ServerWriteReactor<HealthCheckResponse>* Health::Impl::Watch(
-    grpc::CallbackServerContext* context, const HealthCheckRequest* request) {
-  std::lock_guard lock(mutex_);
-  const auto found = entries_.find(request->service());
-  Entry* const entry = found == entries_.end() ? &unknown_ : &found->second;
-  auto* const watcher = new Watcher(this, entry);
-  entry->watchers.insert(watcher);
-  watcher->Send();
-  return watcher;
-}
 
 void Health::Impl::Update(Entry* entry, ServingStatus status) {
   entry->status = status;
-  for (Watcher* watcher : entry->watchers) watcher->Send();
+  for (Watch* watch : entry->watches) watch->Send();
 }
 
 void Health::Impl::Set(bool serving, const std::string* store) {
@@ -167,7 +163,11 @@ void Health::Impl::Close() {
 
 Health::Health(const std::vector<std::string>& stores) : impl_(new Impl(stores)) {}
 Health::~Health() = default;
-grpc::Service* Health::service() { return impl_.get(); }
+std::unique_ptr<Talk> Health::Open(std::string_view path, Line* line) {
+  if (path == kCheck) return std::make_unique<Impl::Check>(impl_.get(), line);
+  if (path == kWatch) return std::make_unique<Impl::Watch>(impl_.get(), line);
+  return nullptr;
+}
 void Health::Set(bool serving) { impl_->Set(serving, nullptr); }
 void Health::Set(const std::string& store, bool serving) { impl_->Set(serving, &store); }
 void Health::Stop() { impl_->Stop(); }

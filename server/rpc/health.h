@@ -1,23 +1,23 @@
 // Health: grpc.health.v1 for the server ("") and for each store by full name.
-// On gRPC's callback threads; never calls a database. Any thread.
+// Never calls a database. Any thread.
 #pragma once
-
-#include <grpcpp/impl/service_type.h>
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "server/rpc/talk.h"
 
 namespace storegate::rpc {
 
-class Health {
+class Health : public TalkService {
  public:
   // All are NOT_SERVING at first.
   explicit Health(const std::vector<std::string>& stores);
-  ~Health();
+  ~Health() override;
 
-  // To be registered; lives as long as this.
-  grpc::Service* service();
+  std::unique_ptr<Talk> Open(std::string_view path, Line* line) override;
 
   // One store, or all and "". Unknown names, and all after Stop, are ignored.
   void Set(bool serving);

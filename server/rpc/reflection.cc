@@ -2,11 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <mutex>
 #include <string>
 
-#include "grpc/reflection/v1/reflection.grpc.pb.h"
-#include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
+#include "grpc/reflection/v1/reflection.pb.h"
+#include "grpc/reflection/v1alpha/reflection.pb.h"
 #include "server/base/text.h"
 #include "server/rpc/open_streams.h"
 #include "server/rpc/reflection_index.h"
@@ -16,12 +15,10 @@ namespace storegate::rpc {
 namespace {
 
 struct V1 {
-  using Service = grpc::reflection::v1::ServerReflection::CallbackService;
   using Request = grpc::reflection::v1::ServerReflectionRequest;
   using Response = grpc::reflection::v1::ServerReflectionResponse;
 };
 struct V1Alpha {
-  using Service = grpc::reflection::v1alpha::ServerReflection::CallbackService;
   using Request = grpc::reflection::v1alpha::ServerReflectionRequest;
   using Response = grpc::reflection::v1alpha::ServerReflectionResponse;
 };
@@ -86,82 +83,35 @@ void Answer(const ReflectionIndex& index, const Request& request, Response* resp
 
 // Reads a request, writes its answer, reads the next.
 template <typename Api>
-class Stream : public grpc::ServerBidiReactor<typename Api::Request, typename Api::Response>,
-               public OpenStreams::Stream {
+class Stream : public Talk, public OpenStreams::Stream {
  public:
-  Stream(const ReflectionIndex& index, OpenStreams* streams) : index_(index), streams_(streams) {
-    const bool open = streams_->Add(this);
-    std::lock_guard lock(mutex_);
-    if (finished_) return;
-    if (open) {
-      this->StartRead(&request_);
-    } else {
-      FinishOnce(Ending());
+  Stream(const ReflectionIndex& index, OpenStreams* streams, Line* line)
+      : index_(index), streams_(streams), line_(line) {
+    if (!streams_->Add(this)) End();
+  }
+
+  void OnMessage(std::string_view bytes) override {
+    typename Api::Request request;
+    if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+      return line_->Finish(ToGrpc(Status(Code::kInvalidArgument, "MALFORMED_REQUEST",
+                                         "no ServerReflectionRequest was sent")));
     }
+    typename Api::Response response;
+    Answer(index_, request, &response);
+    line_->Write(response.SerializeAsString());
   }
-
-  void OnReadDone(bool ok) override {
-    std::lock_guard lock(mutex_);
-    if (finished_) return;
-    if (!ok) return FinishOnce(grpc::Status::OK);
-    Answer(index_, request_, &response_);
-    writing_ = true;
-    this->StartWrite(&response_);
-  }
-  void OnWriteDone(bool ok) override {
-    std::lock_guard lock(mutex_);
-    writing_ = false;
-    // What was sent may be large; the stream may stay idle.
-    request_ = {};
-    response_ = {};
-    if (!ok) return FinishOnce(grpc::Status::CANCELLED);
-    if (ending_) return FinishOnce(Ending());
-    this->StartRead(&request_);
-  }
-  void OnDone() override {
-    streams_->Remove(this);
-    delete this;
-  }
+  void OnSent() override { line_->Read(); }
+  void OnEnd() override { line_->Finish(grpc::Status::OK); }
+  void OnGone() override { streams_->Remove(this); }
   void End() override {
-    std::lock_guard lock(mutex_);
-    ending_ = true;
-    if (!writing_) FinishOnce(Ending());
-  }
-
- private:
-  static grpc::Status Ending() {
-    return ToGrpc(Status(Code::kUnavailable, "SHUTTING_DOWN", "the server is shutting down"));
-  }
-  void FinishOnce(const grpc::Status& status) {
-    if (finished_) return;
-    finished_ = true;
-    this->Finish(status);
-  }
-
-  const ReflectionIndex& index_;
-  OpenStreams* const streams_;
-
-  std::mutex mutex_;
-  typename Api::Request request_;
-  typename Api::Response response_;
-  bool writing_ = false;
-  bool ending_ = false;
-  bool finished_ = false;
-};
-
-template <typename Api>
-class Service : public Api::Service {
- public:
-  Service(const ReflectionIndex& index, OpenStreams* streams) : index_(index), streams_(streams) {}
-
-  grpc::ServerBidiReactor<typename Api::Request, typename Api::Response>* ServerReflectionInfo(
-      grpc::CallbackServerContext* context) override {
-    return new Stream<Api>(index_, streams_);
+    line_->Finish(
+        ToGrpc(Status(Code::kUnavailable, "SHUTTING_DOWN", "the server is shutting down")));
   }
 
  private:
   const ReflectionIndex& index_;
   OpenStreams* const streams_;
+  Line* const line_;
 };
 
 }  // namespace
@@ -172,13 +122,19 @@ class Reflection::Impl {
 
   const ReflectionIndex index;
   OpenStreams streams;
-  Service<V1> v1{index, &streams};
-  Service<V1Alpha> v1_alpha{index, &streams};
 };
 
 Reflection::Reflection(const schema::Schema& schema) : impl_(new Impl(schema)) {}
 Reflection::~Reflection() = default;
-std::vector<grpc::Service*> Reflection::services() { return {&impl_->v1, &impl_->v1_alpha}; }
+std::unique_ptr<Talk> Reflection::Open(std::string_view path, Line* line) {
+  if (path == "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo") {
+    return std::make_unique<Stream<V1>>(impl_->index, &impl_->streams, line);
+  }
+  if (path == "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo") {
+    return std::make_unique<Stream<V1Alpha>>(impl_->index, &impl_->streams, line);
+  }
+  return nullptr;
+}
 void Reflection::Close() { impl_->streams.Close(); }
 
 }  // namespace storegate::rpc

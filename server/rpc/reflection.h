@@ -1,25 +1,23 @@
 // Reflection: grpc.reflection.v1 and v1alpha over a schema, so that grpcurl and
-// its kin need no protos. On gRPC's callback threads; never calls a database.
+// its kin need no protos. Never calls a database.
 // A stream holds one request and one response at a time.
 #pragma once
 
-#include <grpcpp/impl/service_type.h>
-
 #include <memory>
-#include <vector>
+#include <string_view>
 
+#include "server/rpc/talk.h"
 #include "server/schema/schema.h"
 
 namespace storegate::rpc {
 
-class Reflection {
+class Reflection : public TalkService {
  public:
   // `schema` is read here only.
   explicit Reflection(const schema::Schema& schema);
-  ~Reflection();
+  ~Reflection() override;
 
-  // To be registered; they live as long as this.
-  std::vector<grpc::Service*> services();
+  std::unique_ptr<Talk> Open(std::string_view path, Line* line) override;
 
   // Ends the open streams with UNAVAILABLE, and those that come. Any thread.
   void Close();

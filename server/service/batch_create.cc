@@ -102,6 +102,7 @@ void WriteEach(const BatchPtr& batch) {
     task.write->sink = sink.get();
     task.deadline = call->call.deadline;
     task.method = call->call.method;
+    task.settled = call->call.settled;
     task.done = [batch, sink, i](const Status& status, std::unique_ptr<Write> write) {
       Item& item = batch->items[i];
       item.status = status;
@@ -125,6 +126,7 @@ void WriteAll(const BatchPtr& batch) {
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.done = [batch, sink](const Status& status, std::unique_ptr<Write> write) {
     const CallPtr& call = batch->call;
     if (status.ok() && write->failed) {

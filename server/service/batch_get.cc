@@ -114,6 +114,7 @@ void BatchGet(const CallPtr& call) {
   task.what = call->entity().full_name + " batch get";
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.run = [call, asked](const Status& status, repository::Session* session) {
     if (!status.ok()) return call->Fail(status);
     const FieldDescriptor* records = call->method().records;

@@ -33,6 +33,7 @@ void Insert(const Creation& creation) {
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.done = [call, sink](const Status& status, std::unique_ptr<Write> write) {
     if (!status.ok()) return call->Fail(status);
     if (write->failed) return call->Fail(write->outcomes[*write->failed].status);

@@ -38,6 +38,7 @@ void Get(Context* context, Call call) {
   read.values = key->values;
   read.deadline = call.deadline;
   read.method = &method;
+  read.settled = call.settled;
   read.done = [&method, key = *std::move(key), done = std::move(call.done)](
                   const Status& status, repository::Found found, std::string_view row) {
     if (!status.ok()) return done(status, std::string());

@@ -179,6 +179,7 @@ void List(const CallPtr& call) {
   task.what = call->entity().full_name + " list";
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.run = [listing](const Status& status, repository::Session* session) {
     if (!status.ok()) return listing->call->Fail(status);
     Run(listing, session);

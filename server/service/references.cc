@@ -101,6 +101,7 @@ void CheckFarReferences(const Context& context, std::vector<FarReference> refere
     read.values = {std::move(references[i].value)};
     read.deadline = call.deadline;
     read.method = call.method;
+    read.settled = call.settled;
     read.done = [all, i, field](const Status& status, Found found, std::string_view) {
       if (!status.ok()) return all->Set(i, status);
       all->Set(i, found.found && !found.deleted ? Status() : repository::ReferenceNotFound(*field));
@@ -157,6 +158,7 @@ void CheckFarReferrers(const Context& context, std::vector<FarReferrer> referrer
     task.what = field->entity->full_name + " referrers";
     task.deadline = call.deadline;
     task.method = call.method;
+    task.settled = call.settled;
     task.run = [all, i, field, query](const Status& status, Session* session) {
       if (!status.ok()) return all->Set(i, status);
       std::string row;

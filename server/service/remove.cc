@@ -48,6 +48,7 @@ void ReadRow(const RemovalPtr& removal, bool with_secrets,
   read.deadline = removal->call->call.deadline;
   read.done = std::move(run);
   read.method = removal->call->call.method;
+  read.settled = removal->call->call.settled;
   removal->call->executor().Submit(std::move(read));
 }
 
@@ -104,6 +105,7 @@ void WriteRow(const RemovalPtr& removal) {
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.done = [removal, sink](const Status& status, std::unique_ptr<Write> write) {
     if (!status.ok()) return AnswerMissing(removal, status);
     if (write->failed) return AnswerMissing(removal, write->outcomes[*write->failed].status);

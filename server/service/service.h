@@ -2,6 +2,7 @@
 // answers with the bytes of a response or a Status. No gRPC type and no SQL.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -52,6 +53,8 @@ struct Call {
   const schema::Method* method = nullptr;
   std::string request;
   Deadline deadline;
+  // True once nobody waits for the answer any more. Null, or lives as long as `done`.
+  const std::atomic<bool>* settled = nullptr;
   // Create and BatchCreate keep create_time, update_time and delete_time of the
   // records where they are given. For `storegate seed`, never for remote callers.
   bool keep_times = false;

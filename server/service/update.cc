@@ -96,6 +96,7 @@ void Submit(const UpdatingPtr& updating, Mutation mutation) {
   task.write->sink = sink.get();
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.done = [updating, sink, change](const Status& status, std::unique_ptr<Write> write) {
     const bool failed = status.ok() && write->failed;
     Finish(updating, change, failed ? write->outcomes[*write->failed].status : status);
@@ -114,6 +115,7 @@ void WriteRecord(const UpdatingPtr& updating) {
   task.what = call->entity().full_name + " update";
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.run = [updating](const Status& status, repository::Session* session) {
     const CallPtr& call = updating->call;
     if (!status.ok()) return call->Fail(status);

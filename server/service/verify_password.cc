@@ -122,6 +122,7 @@ void VerifyPassword(const CallPtr& call) {
   task.what = call->entity().full_name + " verify password";
   task.deadline = call->call.deadline;
   task.method = call->call.method;
+  task.settled = call->call.settled;
   task.run = [verification](const Status& status, repository::Session* session) {
     const CallPtr& call = verification->call;
     if (!status.ok()) return call->Fail(status);
