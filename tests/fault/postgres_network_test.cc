@@ -17,7 +17,7 @@ TEST_F(PostgresNetwork, CutInTheMiddleOfAnAnswerGivesNoWrongOne) {
   std::vector<MessagePtr> records = make().CreatedMany(entity(), 20);
   std::vector<Value> ids;
   for (const MessagePtr& record : records) ids.push_back(IdOf(*record, entity()));
-  for (int i = 0; i < Count(300); ++i) {
+  for (int i = 0; i < Count(100); ++i) {
     proxy().CutAfter(Proxy::Direction::kFromServer,
                      make().random().Between(int64_t{0}, int64_t{4000}));
     for (int calls = 0; calls < 10000 && !proxy().has_cut(); ++calls) {
