@@ -1,10 +1,41 @@
 #include "tests/model/side.h"
 
+#include <map>
+
 #include <gtest/gtest.h>
 
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
 #include "tests/support/expected.h"
 
 namespace storegate::test {
+namespace {
+
+// An entry of a map<int32, google.rpc.Status>. Details are read: the bytes of their
+// maps come in any order.
+std::string FailureOf(const Message& entry) {
+  const FieldDescriptor* value = entry.GetDescriptor()->FindFieldByNumber(2);
+  google::rpc::Status status;
+  status.ParseFromString(
+      entry.GetReflection()->GetMessage(entry, value).SerializeAsString());
+  std::string text =
+      ToText(GetValue(entry, entry.GetDescriptor()->FindFieldByNumber(1))) + ": " +
+      std::to_string(status.code()) + " " + status.message();
+  for (const google::protobuf::Any& detail : status.details()) {
+    google::rpc::ErrorInfo info;
+    if (!detail.UnpackTo(&info)) {
+      text += "\n  " + detail.type_url() + " " + detail.value();
+      continue;
+    }
+    text += "\n  " + info.reason();
+    const std::map<std::string, std::string> sorted(info.metadata().begin(),
+                                                    info.metadata().end());
+    for (const auto& [key, said] : sorted) text += "\n  " + key + "=" + said;
+  }
+  return text;
+}
+
+}  // namespace
 
 void Side::Say(const Status& status) {
   if (status.ok()) return Say("OK");
@@ -19,7 +50,15 @@ void Side::Say(const Status& status) {
 
 void Side::SayRest(const Message& response, const schema::Method& method) {
   MessagePtr rest = Clone(response);
-  for (const FieldDescriptor* field : {method.records, method.next_page_token}) {
+  if (method.failed_requests != nullptr) {
+    std::set<std::string> failures;
+    for (const Message* entry : Elements(response, method.failed_requests)) {
+      failures.insert(FailureOf(*entry));
+    }
+    for (const std::string& failure : failures) Say(failure);
+  }
+  for (const FieldDescriptor* field :
+       {method.records, method.next_page_token, method.failed_requests}) {
     if (field != nullptr) rest->GetReflection()->ClearField(rest.get(), field);
   }
   Say(rest->ShortDebugString());
