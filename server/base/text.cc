@@ -203,10 +203,11 @@ std::string LowerCase(std::string_view text) {
   return out;
 }
 
-std::string FoldCase(std::string_view text) {
-  if (IsAscii(text)) return LowerAscii(text);
-  // Unicode's canonical caseless matching (D145): decompose, fold, decompose what
-  // folding made; then compose, so that what is stored is short.
+namespace {
+
+// Unicode's canonical caseless matching (D145): decompose, fold, decompose what
+// folding made; then compose, so that what is stored is short.
+std::string FoldAny(std::string_view text) {
   CodePoints codes;
   codes.reserve(text.size());
   while (!text.empty()) {
@@ -228,6 +229,31 @@ std::string FoldCase(std::string_view text) {
   std::string out;
   out.reserve(folded.size());
   for (const utf8proc_int32_t code : folded) AppendUtf8(code, &out);
+  return out;
+}
+
+}  // namespace
+
+std::string FoldCase(std::string_view text) {
+  const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+  std::string out;
+  out.reserve(text.size());
+  // No ASCII character changes with what is before it, so that each may begin a piece;
+  // the last one before others may with what follows ("e" and an accent).
+  while (!text.empty()) {
+    const auto other = std::ranges::find_if_not(text, is_ascii);
+    auto end = text.end();
+    if (other != end) {
+      end = other == text.begin() ? other : other - 1;
+      out += LowerAscii({text.begin(), end});
+      const auto ascii = std::find_if(other, text.end(), is_ascii);
+      out += FoldAny({end, ascii});
+      text = {ascii, text.end()};
+    } else {
+      out += LowerAscii(text);
+      text = {};
+    }
+  }
   return out;
 }
 

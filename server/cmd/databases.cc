@@ -1,5 +1,7 @@
 #include "server/cmd/databases.h"
 
+#include <algorithm>
+
 #include "server/adapters/postgres/backend.h"
 #include "server/adapters/sqlite/backend.h"
 #include "server/base/log.h"
@@ -167,8 +169,9 @@ Status Databases::OpenOne(const Config& config, const std::string& name) {
   options.point_threads = config.point_threads;
   options.scan_threads = config.scan_threads;
   options.write_threads = scheme->one_writer ? 1 : config.write_threads;
-  // Reads on the spot run on the edge's threads: one connection each.
-  options.spot_sessions = config.rpc.threads;
+  // Reads on the spot run on the edge's threads: one connection each, and one more
+  // while another is left to finish by itself.
+  options.spot_sessions = std::max(2, config.rpc.threads);
   if (scheme->remote) options.idle_timeout = config.pool.idle_timeout;
   options.queue_max = config.queue_max;
   options.slow_query = config.slow_query;

@@ -157,10 +157,13 @@ class Session {
   virtual std::optional<Status> FinishGet(Deadline until, class WireSink* sink,
                                           std::vector<Found>* found);
 
-  // Whether the connection may go on being used; asked between calls. False when
-  // it has lived long enough, or is found dead: then another one takes its place.
-  // May ask the database, within a bound, when the connection was idle for long.
+  // Whether the connection may go on being used; asked between calls. False when it
+  // is found dead: then another one takes its place. May ask the database, within a
+  // bound, when the connection was idle for long.
   virtual bool Fresh() { return true; }
+  // Whether it has lived long enough: another one takes its place where one can be
+  // had; else it is used on, and says so again after a while.
+  virtual bool Aged() { return false; }
 
   // Rows in order. Not finding any is OK.
   virtual Status List(const Query& query, Sink* sink) = 0;

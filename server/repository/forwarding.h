@@ -21,6 +21,7 @@ class ForwardingSession : public Session {
     return to_->FinishGet(until, sink, found);
   }
   bool Fresh() override { return to_->Fresh(); }
+  bool Aged() override { return to_->Aged(); }
   Status List(const Query& query, Sink* sink) override { return to_->List(query, sink); }
   Result<int64_t> Count(const Query& query) override { return to_->Count(query); }
   Status Apply(std::span<Write* const> writes) override { return to_->Apply(writes); }

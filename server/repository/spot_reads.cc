@@ -15,6 +15,7 @@ struct SpotReads::Spot {
   ReadBatch batch;
   Status started;                // what StartGet said
   Deadline used_at;              // or when it was found fresh
+  bool aged = false;             // to be replaced
   std::vector<Task> handed_over;  // kept for its memory
   Holding holding;
 
@@ -48,11 +49,16 @@ Status SpotReads::Connect() {
 Status SpotReads::Reconnect(Spot* spot) {
   spot->session.reset();
   const uint64_t generation = breaker_->generation();
+  Status status = Replace(spot);
+  if (!status.ok()) breaker_->Refused(generation, status);
+  return status;
+}
+
+// Connects, and lets go of the session that was there once there is another.
+Status SpotReads::Replace(Spot* spot) {
+  const uint64_t generation = breaker_->generation();
   Result<std::unique_ptr<Session>> session = backend_->Connect(Backend::Use::kRead);
-  if (!session.ok()) {
-    breaker_->Refused(generation, session.status());
-    return session.status();
-  }
+  if (!session.ok()) return session.status();
   spot->session = std::make_unique<WatchedSession>(*std::move(session), breaker_, generation,
                                                    options_.slow_query);
   spot->session->set_what("get");
@@ -129,8 +135,9 @@ SpotReads::Spot* SpotReads::TakeSpot(Deadline now) {
     }
     const bool rested = now - spot->used_at > options_.rest;
     if (!rested && spot->session != nullptr && spot->session->usable()) {
+      spot->aged = spot->session->Aged();
       spot->used_at = now;
-      return spot.get();
+      if (!spot->aged) return spot.get();
     }
     Post(spot.get(), Job::kRenew);
   }
@@ -219,6 +226,8 @@ void SpotReads::Renew(Spot* spot) {
     spot->session.reset();
     options_.lost();
   } else if (spot->session != nullptr && spot->session->usable()) {
+    // One that still serves is not given up for one that cannot be had.
+    if (std::exchange(spot->aged, false)) static_cast<void>(Replace(spot));
     spot->used_at = std::chrono::steady_clock::now();
   } else if (!Reconnect(spot).ok()) {
     options_.lost();

@@ -16,9 +16,13 @@ Status Worker::Connect() {
     breaker_->Refused(generation, session.status());
     return session.status();
   }
-  session_ = std::make_unique<WatchedSession>(*std::move(session), breaker_, generation,
-                                              options_.slow_query);
+  Adopt(*std::move(session), generation);
   return {};
+}
+
+void Worker::Adopt(std::unique_ptr<Session> session, uint64_t generation) {
+  session_ = std::make_unique<WatchedSession>(std::move(session), breaker_, generation,
+                                              options_.slow_query);
 }
 
 void Worker::Run() {
@@ -70,9 +74,17 @@ void Worker::DropExpired() {
 
 bool Worker::HaveSession() {
   if (!breaker_->AwaitVerdict()) return false;
-  if (session_ != nullptr && session_->usable()) return true;
-  session_.reset();
-  return Connect().ok();
+  if (session_ == nullptr || !session_->usable()) {
+    session_.reset();
+    return Connect().ok();
+  }
+  if (session_->Aged()) {
+    // One that still serves is not given up for one that cannot be had.
+    const uint64_t generation = breaker_->generation();
+    Result<std::unique_ptr<Session>> session = backend_->Connect(options_.use);
+    if (session.ok()) Adopt(*std::move(session), generation);
+  }
+  return true;
 }
 
 void Worker::RunTasks() {

@@ -49,19 +49,18 @@ Status AppendSet(const google::protobuf::Message& record, const Field& field, Sq
   return status;
 }
 
-// `_live0 AS MATERIALIZED (…)`: which of the values living rows have. They are held,
-// so that they are neither deleted nor purged until the transaction ends.
-void AppendLiving(const Field& reference, size_t number, std::span<const Value> values,
-                  Sql* sql) {
+// `_live0 AS MATERIALIZED (…)`: which of the values, an array at `place`, living rows
+// have. They are held, so that they are neither deleted nor purged until the
+// transaction ends.
+std::string LivingText(const Field& reference, size_t number, size_t place) {
   const schema::Entity& target = *reference.references->entity;
-  const std::string column = Quoted(*reference.references->field);
-  sql->text += "_live" + std::to_string(number) + " AS MATERIALIZED (SELECT " + column +
-               " AS _v FROM " + QuoteIdentifier(target.collection) + " WHERE " + column +
-               " = ANY(";
-  sql->AppendArray(values, ColumnOf(*reference.references->field).kind);
-  sql->text += ")";
-  if (target.soft_delete()) sql->text += " AND " + Quoted(*target.delete_time) + " IS NULL";
-  sql->text += " FOR KEY SHARE)";
+  const Field& referenced = *reference.references->field;
+  std::string text = "_live" + std::to_string(number) + " AS MATERIALIZED (SELECT " +
+                     Quoted(referenced) + " AS _v FROM " + QuoteIdentifier(target.collection) +
+                     " WHERE " + Quoted(referenced) + " = ANY(" +
+                     PlaceText(place, ColumnOf(referenced).kind, true) + ")";
+  if (target.soft_delete()) text += " AND " + Quoted(*target.delete_time) + " IS NULL";
+  return text + " FOR KEY SHARE)";
 }
 
 std::string Joined(const std::vector<std::string>& items) {
@@ -83,88 +82,103 @@ std::vector<std::string> Plan::InsertColumns(bool with_id) const {
   return names;
 }
 
-Status Plan::AppendRow(const Mutation* mutation, bool with_id, Sql* sql) const {
-  sql->text += "(";
-  const auto append = [&](ColumnKind column, const auto& bind) -> Status {
-    sql->AppendPlace(column.kind, column.array);
-    sql->text += ", ";
-    if (mutation != nullptr) return bind();
-    sql->BindNull();
-    return {};
-  };
+std::string Plan::RowText(bool with_id, size_t* next) const {
+  std::string text = "(";
   for (const Field* field : entity_.stored) {
+    if (field == entity_.id && !with_id) continue;
+    const ColumnKind column = ColumnOf(*field);
+    text += PlaceText((*next)++, column.kind, column.array) + ", ";
+    if (field->searchable) text += PlaceText((*next)++, Kind::kText, false) + ", ";
+  }
+  return text + PlaceText((*next)++, Kind::kInt8, false) + ")";
+}
+
+Status Plan::BindRow(const Mutation* mutation, bool with_id, Sql* sql) const {
+  for (const Field* field : entity_.stored) {
+    if (field == entity_.id && !with_id) continue;
+    if (mutation == nullptr) {
+      sql->BindNull();
+      if (field->searchable) sql->BindNull();
+      continue;
+    }
     Status status;
     if (field == entity_.id) {
-      if (!with_id) continue;
-      const ColumnKind column = ColumnOf(*field);
-      status = append(column, [&] {
-        sql->Bind(mutation->id, column.kind);
-        return Status();
-      });
+      sql->Bind(mutation->id, ColumnOf(*field).kind);
     } else {
-      status = append(ColumnOf(*field), [&] { return BindField(*mutation->record, *field, sql); });
+      status = BindField(*mutation->record, *field, sql);
     }
-    if (status.ok() && field->searchable) {
-      status = append({Kind::kText},
-                      [&] { return BindFolded(*mutation->record, *field, sql); });
-    }
+    if (status.ok() && field->searchable) status = BindFolded(*mutation->record, *field, sql);
     if (!status.ok()) return status;
   }
-  sql->Append(mutation == nullptr ? Value() : Value(mutation->new_version), Kind::kInt8);
-  sql->text += ")";
+  mutation == nullptr ? sql->BindNull() : sql->Bind(mutation->new_version, Kind::kInt8);
   return {};
+}
+
+// With rows of nulls, which are not inserted, the text is one for many numbers of rows.
+const std::string& Plan::InsertTextOf(size_t rows, bool with_id, const Fields& references) const {
+  for (const InsertText& made : inserts_) {
+    if (made.rows == rows && made.with_id == with_id && made.references == references) {
+      return made.text;
+    }
+  }
+  InsertText& made = inserts_.emplace_back(InsertText{rows, with_id, references, {}});
+  const std::string names = Joined(InsertColumns(with_id));
+  const std::string into = "INSERT INTO " + table_ + " (" + names + ") ";
+  const std::string tail = " ON CONFLICT DO NOTHING RETURNING " + all_.list;
+  size_t next = 1;
+  if (rows == 1 && references.empty()) {
+    made.text = into + "VALUES " + RowText(with_id, &next) + tail;
+    return made.text;
+  }
+  made.text = "WITH _asked (" + names + ") AS (VALUES ";
+  for (size_t i = 0; i < rows; ++i) made.text += (i == 0 ? "" : ", ") + RowText(with_id, &next);
+  made.text += ")";
+  std::string living;
+  for (size_t i = 0; i < references.size(); ++i) {
+    made.text += ", " + LivingText(*references[i], i, next++);
+    const std::string column = Quoted(*references[i]);
+    living += " AND (" + column + " IS NULL OR " + column + " IN (SELECT _v FROM _live" +
+              std::to_string(i) + "))";
+  }
+  made.text += " " + into + "SELECT " + names + " FROM _asked WHERE " + std::string(kVersion) +
+               " IS NOT NULL" + living + tail;
+  return made.text;
 }
 
 Status Plan::Insert(std::span<const Mutation* const> mutations, Sql* sql) const {
   sql->Clear();
   const bool with_id = !IsNull(mutations[0]->id);
-  const std::vector<std::string> names = InsertColumns(with_id);
-  const std::vector<const Field*>& references = mutations[0]->check_references;
-  const std::string into = "INSERT INTO " + table_ + " (" + Joined(names) + ") ";
-  const std::string_view tail = " ON CONFLICT DO NOTHING RETURNING ";
-  if (mutations.size() == 1 && references.empty()) {
-    sql->text = into + "VALUES ";
-    Status status = AppendRow(mutations[0], with_id, sql);
-    sql->text += std::string(tail) + all_.list;
-    return status;
-  }
-  // The number of rows is rounded up to a power of two, so that there are few texts;
-  // rows of nulls fill them up, and are not inserted.
-  sql->text = "WITH _asked (" + Joined(names) + ") AS (VALUES ";
+  const Fields& references = mutations[0]->check_references;
   const size_t rows = std::bit_ceil(mutations.size());
+  sql->kept = &InsertTextOf(rows, with_id, references);
   for (size_t i = 0; i < rows; ++i) {
-    if (i > 0) sql->text += ", ";
-    Status status = AppendRow(i < mutations.size() ? mutations[i] : nullptr, with_id, sql);
+    Status status = BindRow(i < mutations.size() ? mutations[i] : nullptr, with_id, sql);
     if (!status.ok()) return status;
   }
-  sql->text += ")";
-  std::string living;
-  for (size_t i = 0; i < references.size(); ++i) {
+  for (const Field* reference : references) {
     std::set<Value> values;
     for (const Mutation* mutation : mutations) {
-      Result<Value> value = FieldValue(*mutation->record, *references[i]);
+      Result<Value> value = FieldValue(*mutation->record, *reference);
       if (!value.ok()) return value.status();
       if (!IsNull(*value)) values.insert(*std::move(value));
     }
-    sql->text += ", ";
     const std::vector<Value> distinct(values.begin(), values.end());
-    AppendLiving(*references[i], i, distinct, sql);
-    const std::string column = Quoted(*references[i]);
-    living += " AND (" + column + " IS NULL OR " + column + " IN (SELECT _v FROM _live" +
-              std::to_string(i) + "))";
+    sql->BindArray(distinct, ColumnOf(*reference->references->field).kind);
   }
-  sql->text += " " + into + "SELECT " + Joined(names) + " FROM _asked WHERE " +
-               std::string(kVersion) + " IS NOT NULL" + living + std::string(tail) + all_.list;
   return {};
 }
 
 Status Plan::InsertOrFail(const Mutation& mutation, Sql* sql) const {
   sql->Clear();
   const bool with_id = !IsNull(mutation.id);
-  sql->text = "INSERT INTO " + table_ + " (" + Joined(InsertColumns(with_id)) + ") VALUES ";
-  Status status = AppendRow(&mutation, with_id, sql);
-  sql->text += " RETURNING " + all_.list;
-  return status;
+  std::string& text = insert_or_fail_[with_id ? 1 : 0];
+  if (text.empty()) {
+    size_t next = 1;
+    text = "INSERT INTO " + table_ + " (" + Joined(InsertColumns(with_id)) + ") VALUES " +
+           RowText(with_id, &next) + " RETURNING " + all_.list;
+  }
+  sql->kept = &text;
+  return BindRow(&mutation, with_id, sql);
 }
 
 void Plan::AppendVersionAndReturning(const Mutation& mutation, Sql* sql) const {
@@ -186,7 +200,8 @@ Status Plan::Update(const Mutation& mutation, Sql* sql) const {
     if (!value.ok()) return value.status();
     if (IsNull(*value)) continue;
     sql->text += number == 0 ? "WITH " : ", ";
-    AppendLiving(*field, number, {&*value, 1}, sql);
+    sql->text += LivingText(*field, number, sql->places.size() + 1);
+    sql->BindArray({&*value, 1}, ColumnOf(*field->references->field).kind);
     living += " AND EXISTS (SELECT FROM _live" + std::to_string(number++) + ")";
   }
   if (number > 0) sql->text += " ";

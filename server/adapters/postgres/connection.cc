@@ -21,6 +21,9 @@ using std::chrono::steady_clock;
 // is cheaper to make a new connection.
 constexpr int kPassedOverMax = 256;
 
+// One that could not be replaced is tried again after this time.
+constexpr std::chrono::seconds kAskAgain{10};
+
 int PollMillis(Deadline until) {
   if (until == Deadline::max()) return -1;
   const auto left = duration_cast<milliseconds>(until - steady_clock::now()).count();
@@ -95,12 +98,22 @@ void Connection::SendText(const std::string& text, std::span<const std::string> 
   expected_.push_back({Expected::kBracket});
 }
 
-int64_t Connection::Prepare(const std::string& text) {
+int64_t Connection::Prepare(const Sql& sql) {
+  if (sql.kept == nullptr) return PrepareText(sql.text);
+  const auto found = kept_.find(sql.kept);
+  if (found != kept_.end()) return found->second;
+  const int64_t number = PrepareText(*sql.kept);
+  kept_.emplace(sql.kept, number);
+  return number;
+}
+
+int64_t Connection::PrepareText(const std::string& text) {
   const auto found = prepared_.find(std::string_view(text));
   if (found != prepared_.end()) return found->second;
   if (prepared_.size() >= std::max<size_t>(options_.statement_cache, 1)) {
     SendText("DEALLOCATE ALL", {});
     prepared_.clear();
+    kept_.clear();
   }
   const int64_t number = ++prepared_ever_;
   Check(PQsendPrepare(handle_.get(), Name(number).text, text.c_str(), 0, nullptr));
@@ -111,6 +124,7 @@ int64_t Connection::Prepare(const std::string& text) {
 
 void Connection::Forget(int64_t prepared) {
   std::erase_if(prepared_, [&](const auto& entry) { return entry.second == prepared; });
+  std::erase_if(kept_, [&](const auto& entry) { return entry.second == prepared; });
 }
 
 void Connection::Send(const Sql& sql, bool stream) {
@@ -125,12 +139,12 @@ void Connection::Send(const Sql& sql, bool stream) {
   }
   if (formats_.size() < sql.places.size()) formats_.resize(sql.places.size(), 1);
   if (options_.transaction_pooler) {
-    Check(PQsendQueryParams(handle_.get(), sql.text.c_str(), count, nullptr, values_.data(),
+    Check(PQsendQueryParams(handle_.get(), sql.statement().c_str(), count, nullptr, values_.data(),
                             lengths_.data(), formats_.data(), 1));
   } else {
     // values_ is used again only in SendText, and Prepare may call that.
     std::vector<const char*> values = std::move(values_);
-    const Name name(Prepare(sql.text));
+    const Name name(Prepare(sql));
     Check(PQsendQueryPrepared(handle_.get(), name.text, count, values.data(), lengths_.data(),
                               formats_.data(), 1));
     values_ = std::move(values);
@@ -141,7 +155,7 @@ void Connection::Send(const Sql& sql, bool stream) {
 void Connection::SendBracket(std::string_view text) {
   if (lost_) return;
   if (options_.transaction_pooler) return SendText(std::string(text), {});
-  const Name name(Prepare(std::string(text)));
+  const Name name(PrepareText(std::string(text)));
   Check(PQsendQueryPrepared(handle_.get(), name.text, 0, nullptr, nullptr, nullptr, 1));
   expected_.push_back({Expected::kBracket});
 }
@@ -292,13 +306,20 @@ bool Connection::Answers() {
 bool Connection::Fresh() {
   if (lost_ || !expected_.empty() || PQstatus(handle_.get()) == CONNECTION_BAD) return false;
   if (PQtransactionStatus(handle_.get()) != PQTRANS_IDLE) return false;
+  if (!Alive()) return false;
+  return steady_clock::now() - used_at_ < options_.check_after_idle || Answers();
+}
+
+bool Connection::Aged() {
   const auto now = steady_clock::now();
-  if (now >= replace_at_ || !Alive()) return false;
-  return now - used_at_ < options_.check_after_idle || Answers();
+  if (now < replace_at_) return false;
+  replace_at_ = now + kAskAgain;
+  return true;
 }
 
 void Connection::ForgetStatements() {
   prepared_.clear();
+  kept_.clear();
   forget_ = !options_.transaction_pooler;
 }
 

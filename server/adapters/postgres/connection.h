@@ -87,8 +87,9 @@ class Connection {
   // cannot have done what came last.
   bool sent() const { return sent_; }
 
-  // Session::Fresh.
+  // Session::Fresh, Session::Aged.
   bool Fresh();
+  bool Aged();
   // A transaction was taken back, and with it what it had set.
   void ForgetSettings() { timeout_ms_ = -1; }
   // Prepares everything again: the database no longer has, or takes, what it had.
@@ -123,7 +124,8 @@ class Connection {
   Connection(const Options& options, Use use, Handle handle);
   Status Configure();
   // The number of the prepared statement.
-  int64_t Prepare(const std::string& text);
+  int64_t Prepare(const Sql& sql);
+  int64_t PrepareText(const std::string& text);
   void SendText(const std::string& text, std::span<const std::string> values);
   void SendTimeout();
   void Check(int ok);
@@ -154,6 +156,8 @@ class Connection {
 
   // Text → number, from which follows the name. No number is used twice.
   std::unordered_map<std::string, int64_t, TextHash, std::equal_to<>> prepared_;
+  // The same of texts that are kept, by address.
+  std::unordered_map<const std::string*, int64_t> kept_;
   int64_t prepared_ever_ = 0;
   bool forget_ = false;  // the database is to be told before the next pipeline
 

@@ -50,6 +50,7 @@ class PostgresSession : public repository::Session {
   std::optional<Status> FinishGet(Deadline until, repository::WireSink* sink,
                                   std::vector<repository::Found>* found) override;
   bool Fresh() override { return connection_->Fresh(); }
+  bool Aged() override { return connection_->Aged(); }
   Status List(const repository::Query& query, repository::Sink* sink) override;
   Result<int64_t> Count(const repository::Query& query) override;
   // INTERNAL, reason READ_SESSION, of a session for reads.

@@ -158,13 +158,14 @@ void Sql::BindArray(std::span<const Value> values, Kind kind) {
   places.push_back({begin, static_cast<int>(bytes.size() - begin)});
 }
 
-void Sql::AppendPlace(Kind kind, bool array) {
-  text += '$';
-  text += std::to_string(places.size() + 1);
-  text += "::";
+std::string PlaceText(size_t number, Kind kind, bool array) {
+  std::string text = "$" + std::to_string(number) + "::";
   text += TypeName(kind);
   if (array) text += "[]";
+  return text;
 }
+
+void Sql::AppendPlace(Kind kind, bool array) { text += PlaceText(places.size() + 1, kind, array); }
 
 void Sql::Append(const Value& value, Kind kind) {
   AppendPlace(kind, false);
@@ -177,6 +178,7 @@ void Sql::AppendArray(std::span<const Value> values, Kind kind) {
 }
 
 void Sql::Clear() {
+  kept = nullptr;
   text.clear();
   places.clear();
   bytes.clear();

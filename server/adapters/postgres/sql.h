@@ -39,6 +39,9 @@ struct Place {
 };
 
 struct Sql {
+  // The text, where whoever made it keeps it for as long as there is the connection:
+  // such a statement is known by its address. Else null, and `text` has it.
+  const std::string* kept = nullptr;
   std::string text;
   std::vector<Place> places;
   std::string bytes;  // of all places
@@ -57,7 +60,11 @@ struct Sql {
   // "$3::uuid" for the place that comes next.
   void AppendPlace(Kind kind, bool array);
   void Clear();
+  const std::string& statement() const { return kept != nullptr ? *kept : text; }
 };
+
+// "$3::uuid[]"
+std::string PlaceText(size_t number, Kind kind, bool array);
 
 // The bytes of one value alone. REQUIRES: not null, and Fits.
 void AppendBinary(const Value& value, Kind kind, std::string* out);

@@ -33,11 +33,6 @@ Columns ColumnsOf(const schema::Entity& entity, bool with_secrets) {
   return columns;
 }
 
-// "$1::uuid[]"
-std::string Place(size_t number, Kind kind, bool array) {
-  return "$" + std::to_string(number) + "::" + std::string(TypeName(kind)) + (array ? "[]" : "");
-}
-
 // ` FROM … WHERE …`: the rows that have one of the values as key.
 std::string FromKeys(const std::string& table, const schema::Key& key, bool many) {
   std::string text = " FROM " + table;
@@ -46,7 +41,7 @@ std::string FromKeys(const std::string& table, const schema::Key& key, bool many
   if (many && count > 1) {
     // Names that no column of an entity has.
     text += " JOIN unnest(";
-    for (size_t i = 0; i < count; ++i) text += (i == 0 ? "" : ", ") + Place(i + 1, kind(i), true);
+    for (size_t i = 0; i < count; ++i) text += (i == 0 ? "" : ", ") + PlaceText(i + 1, kind(i), true);
     text += ") AS _asked (";
     for (size_t i = 0; i < count; ++i) text += (i == 0 ? "_k" : ", _k") + std::to_string(i);
     text += ") ON true";
@@ -54,9 +49,9 @@ std::string FromKeys(const std::string& table, const schema::Key& key, bool many
   for (size_t i = 0; i < count; ++i) {
     text += (i == 0 ? " WHERE " : " AND ") + Quoted(*key.fields[i]) + " = ";
     if (!many) {
-      text += Place(i + 1, kind(i), false);
+      text += PlaceText(i + 1, kind(i), false);
     } else if (count == 1) {
-      text += "ANY(" + Place(1, kind(0), true) + ")";
+      text += "ANY(" + PlaceText(1, kind(0), true) + ")";
     } else {
       text += "_k" + std::to_string(i);
     }
@@ -115,7 +110,7 @@ void Plan::Get(const GetRequest& request, Sql* sql, std::vector<int>* key_column
   const bool many = request.values.size() > 1;
   const GetText& get = TextOf(request, many);
   sql->Clear();
-  sql->text = get.text;
+  sql->kept = &get.text;
   *key_columns = get.key_columns;
   std::vector<Value> values;
   for (size_t i = 0; i < request.key->fields.size(); ++i) {

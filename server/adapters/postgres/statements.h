@@ -2,6 +2,7 @@
 // schema alone, values are bound, so that a connection finds them prepared.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -76,20 +77,33 @@ class Plan {
     std::string text;
     std::vector<int> key_columns;
   };
+  struct InsertText {
+    size_t rows;
+    bool with_id;
+    std::vector<const schema::Field*> references;
+    std::string text;
+  };
 
   const GetText& TextOf(const repository::GetRequest& request, bool many);
   void AppendVersionAndReturning(const repository::Mutation& mutation, Sql* sql) const;
   Status AppendConditions(const repository::Query& query, Sql* sql) const;
   void AppendId(const Value& id, Sql* sql) const;
   std::vector<std::string> InsertColumns(bool with_id) const;
-  // `($1::uuid, $2::text, …)`; places of null where `mutation` is null.
-  Status AppendRow(const repository::Mutation* mutation, bool with_id, Sql* sql) const;
+  // `($1::uuid, $2::text, …)`, from place `next` on, which moves on.
+  std::string RowText(bool with_id, size_t* next) const;
+  // The values of RowText; nulls where `mutation` is null.
+  Status BindRow(const repository::Mutation* mutation, bool with_id, Sql* sql) const;
+  using Fields = std::vector<const schema::Field*>;
+  const std::string& InsertTextOf(size_t rows, bool with_id, const Fields& references) const;
 
   const schema::Entity& entity_;
   const std::string table_;
   const std::string id_;
   Columns all_, open_;
-  std::vector<GetText> gets_;
+  // Made once; their addresses stay.
+  std::deque<GetText> gets_;
+  mutable std::deque<InsertText> inserts_;
+  mutable std::string insert_or_fail_[2];  // without and with the id
   size_t row_bytes_ = 16 * 1024;  // a guess, until some were seen
 };
 
