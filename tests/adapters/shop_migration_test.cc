@@ -1,5 +1,5 @@
 // The shop's first migration is what the generator makes of its protos.
-//   UPDATE=1 adapters --gtest_filter=ShopMigration.*    writes it anew
+//   UPDATE=1 adapters --gtest_filter=*ShopMigration.*    writes it anew
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,7 +10,7 @@
 #include "server/adapters/sqlite/backend.h"
 #include "server/migrate/runner.h"
 #include "server/schema/loader.h"
-#include "tests/adapters/library.h"
+#include "tests/adapters/adapter_case.h"
 #include "tests/support/temp_dir.h"
 
 namespace storegate::test {
@@ -19,7 +19,10 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kSource = STOREGATE_SOURCE_DIR;
-const fs::path kFile = kSource / "migrations" / "sqlite" / "0001_create_tables.up.sql";
+
+fs::path FileOf(const std::string& backend) {
+  return kSource / "migrations" / backend / "0001_create_tables.up.sql";
+}
 
 std::unique_ptr<const schema::Schema> Shop() {
   TempDir protos;
@@ -44,28 +47,42 @@ std::string ReadAll(const fs::path& path) {
   return text.str();
 }
 
-TEST(ShopMigration, IsWhatTheGeneratorMakes) {
+class ShopMigration : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Adapters, ShopMigration, ::testing::Values("sqlite", "postgres"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(ShopMigration, IsWhatTheGeneratorMakes) {
+  const fs::path file = FileOf(GetParam());
+  const migrate::Dialect& dialect =
+      GetParam() == "sqlite" ? sqlite::SqliteDialect() : postgres::PostgresDialect();
   const auto shop = Shop();
   ASSERT_NE(shop, nullptr);
   const std::string sql =
-      "-- Made by `storegate schema ddl` from proto/shop; a test compares.\n\n" +
-      migrate::CreateSql(sqlite::SqliteDialect(), Entities(*shop));
+      "-- Made by `storegate schema ddl" +
+      std::string(GetParam() == "sqlite" ? "" : " --dialect postgresql") +
+      "` from proto/shop; a test compares.\n\n" +
+      migrate::CreateSql(dialect, Entities(*shop));
   if (std::getenv("UPDATE") != nullptr) {
-    std::ofstream(kFile, std::ios::binary) << sql;
+    std::ofstream(file, std::ios::binary) << sql;
   }
-  EXPECT_EQ(ReadAll(kFile), sql) << "the protos changed; write a new migration, or, before any "
+  EXPECT_EQ(ReadAll(file), sql) << "the protos changed; write a new migration, or, before any "
                                     "release, make this one anew with UPDATE=1";
 }
 
-TEST(ShopMigration, MakesAllThatTheSchemaNeedsOnce) {
+TEST_P(ShopMigration, MakesAllThatTheSchemaNeedsOnce) {
+  const fs::path file = FileOf(GetParam());
   const auto shop = Shop();
   ASSERT_NE(shop, nullptr);
-  const auto backend = sqlite::Open({.path = ":memory:"});
+  static const schema::Schema nothing;  // its copies are known by its address
+  std::unique_ptr<TestDatabase> database;
+  if (GetParam() == "postgres") database = *PostgresUnderTest().create(nothing);
+  const auto backend =
+      database != nullptr ? database->Open() : sqlite::Open({.path = ":memory:"});
   ASSERT_TRUE(backend.ok());
   repository::Migrator& migrator = *(*backend)->migrator();
   EXPECT_THAT(migrate::CheckTables(migrator, Entities(*shop)), HasReason("TABLE_MISMATCH"));
   const auto migrations =
-      migrate::ParseMigrations({{kFile.filename().string(), ReadAll(kFile)}});
+      migrate::ParseMigrations({{file.filename().string(), ReadAll(file)}});
   ASSERT_TRUE(migrations.ok());
   std::vector<std::string> applied;
   const Status up = migrate::Up(migrator, *migrations, &applied);
