@@ -1,15 +1,11 @@
 // The load generator of ./dev bench, one for all targets; also prints the rows
 // that its answers are compared with.
-#include <absl/synchronization/mutex.h>
-
 #include <CLI/CLI.hpp>
 
 #include "bench/load/rows.h"
 #include "bench/load/run.h"
 
 int main(int argc, char** argv) {
-  // Debian's abseil looks for deadlocks at each lock of gRPC's: a twentieth of all CPU.
-  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   CLI::App app("Load on a shop.v1.ProductStore whose every answer is checked");
   app.require_subcommand(1);
 

@@ -1,22 +1,17 @@
 // One connection and the calls on it.
 #pragma once
 
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/grpcpp.h>
-
 #include <atomic>
 #include <chrono>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "bench/load/connection.h"
 #include "bench/load/histogram.h"
 #include "bench/load/scenarios.h"
 
 namespace storegate::bench {
-
-using Clock = std::chrono::steady_clock;
 
 // Shared by all workers of a run.
 struct Run {
@@ -24,7 +19,7 @@ struct Run {
   std::atomic<bool> failed{false};  // set with the first wrong answer: everybody stops
 };
 
-// Runs on the thread that calls it, with a completion queue of its own.
+// Does all on the thread that calls it.
 class Worker {
  public:
   // What is passed lives longer than the worker.
@@ -32,12 +27,12 @@ class Worker {
   ~Worker();
 
   // `outstanding` calls at a time until the end of the run; returns when all are
-  // answered.
+  // answered, or the connection has failed.
   void RunClosed(int outstanding);
 
   // `rate` calls a second, started when they are due (a Poisson process) whatever
   // the server does. A call is late from when it was due, not from when it could
-  // be sent. Sends on a second thread.
+  // be sent.
   void RunOpen(double rate);
 
   // After a Run… has returned.
@@ -46,25 +41,27 @@ class Worker {
  private:
   struct Call;
 
-  Call* Take();
-  void Start(Call* call, Clock::time_point due);
-  // Waits for an answer and checks it; false where none came in that time.
-  bool Finish(std::chrono::milliseconds patience);
-  void SendOpen(double rate);
+  bool Open();
+  void Start(Clock::time_point due);
+  // Sends what was started, and checks what is answered within that time. False
+  // where the connection has failed.
+  bool Exchange(std::chrono::nanoseconds patience);
+  void Check(const Call& call);
+  void Report(const std::string& failure);
   [[noreturn]] void Silent();
 
   const Scenario& scenario_;
   const std::string method_;
   Run* const run_;
-  std::unique_ptr<grpc::GenericStub> stub_;
-  grpc::CompletionQueue queue_;
+  Connection connection_;
+  Random random_;
   Histogram latencies_;
-  std::atomic<int> under_way_{0};
+  int under_way_ = 0;
+  Clock::time_point heard_;  // the last answer; while none is due, the last call
 
-  std::mutex mutex_;
-  Random random_;                            // guarded by mutex_
-  std::vector<std::unique_ptr<Call>> calls_;  // all; guarded by mutex_
-  std::vector<Call*> spare_;                  // guarded by mutex_
+  std::vector<std::unique_ptr<Call>> calls_;  // all
+  std::vector<Call*> spare_;
+  std::vector<Rpc*> ended_;
 };
 
 }  // namespace storegate::bench
