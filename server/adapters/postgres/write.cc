@@ -134,8 +134,9 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
   }
   for (auto& [group, rows] : inserts) parts.push_back({std::move(rows), {}});
   for (Write* write : changes) parts.push_back({{write}, {}});
-  for (Part& part : parts) std::ranges::sort(part.writes, Before);
-  std::ranges::sort(parts, [](const Part& a, const Part& b) {
+  // The rows of an INSERT stay in the order in which they came: of two with the same
+  // unique value the first one has it.
+  std::ranges::stable_sort(parts, [](const Part& a, const Part& b) {
     return Before(a.writes[0], b.writes[0]);
   });
 
