@@ -30,14 +30,22 @@ int PollMillis(Deadline until) {
   return static_cast<int>(std::clamp<int64_t>(left + 1, 0, 1 << 30));
 }
 
-// Deadlines differ from call to call; sent is one of a few values, so that it
-// rarely changes. 0: none.
-int64_t TimeoutFor(Deadline deadline) {
+// How much later than the deadline the database may end a statement, in ms. Less than
+// `grace`: a connection whose statement it ends is not given up.
+constexpr int64_t kLateMax = 1000;
+
+// Time left, in ms; 0: without end.
+int64_t LeftUntil(Deadline deadline) {
   if (deadline == Deadline::max()) return 0;
   const auto left = duration_cast<milliseconds>(deadline - steady_clock::now()).count();
-  int64_t timeout = 250;
-  while (timeout < left && timeout < 1 << 30) timeout *= 2;
-  return timeout;
+  return std::clamp<int64_t>(left, 1, 1 << 30);
+}
+
+// Deadlines differ from call to call; what is sent is rounded up, so that it rarely
+// changes.
+int64_t Rounded(int64_t left) {
+  const int64_t step = left <= 2000 ? 250 : kLateMax;
+  return (left + step - 1) / step * step;
 }
 
 // "s" and the number.
@@ -70,12 +78,11 @@ void Connection::Begin(Deadline deadline) {
 }
 
 void Connection::SendTimeout() {
-  const int64_t wanted = TimeoutFor(deadline_);
-  const bool enough = timeout_ms_ == 0 || (wanted != 0 && timeout_ms_ >= wanted);
-  // A call that may take long must not be cut off; one that may not is worth a
-  // setting only when it could hold the connection up for much longer.
-  const bool far = timeout_ms_ == 0 ? wanted != 0 : timeout_ms_ > 4 * wanted && wanted != 0;
-  if (timeout_ms_ >= 0 && enough && !far) return;
+  const int64_t left = LeftUntil(deadline_);
+  if (timeout_ms_ == left || (left > 0 && timeout_ms_ >= left && timeout_ms_ <= left + kLateMax)) {
+    return;
+  }
+  const int64_t wanted = Rounded(left);
   const std::string value[] = {std::to_string(wanted)};
   if (options_.transaction_pooler) {
     // Of this transaction alone: the next one may be on another connection.

@@ -131,7 +131,8 @@ Failure Explain(const PGresult* rows) {
   if (rows != nullptr) {
     failure.constraint = FieldOf(rows, PG_DIAG_CONSTRAINT_NAME);
     const std::string_view severity = FieldOf(rows, PG_DIAG_SEVERITY_NONLOCALIZED);
-    failure.fatal = severity == "FATAL" || severity == "PANIC";
+    // One that takes no writes any more leads to a server that was the primary once.
+    failure.fatal = severity == "FATAL" || severity == "PANIC" || state == "25006";
   }
   return failure;
 }

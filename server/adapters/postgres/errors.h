@@ -28,7 +28,7 @@ struct Failure {
   Status status;
   // kUnique, kForeignKey: the index or constraint.
   std::string constraint;
-  // The database ended the connection.
+  // The connection is of no more use.
   bool fatal = false;
 };
 

@@ -25,8 +25,8 @@ struct Options {
   // …and given this long to answer.
   std::chrono::milliseconds check_timeout{1000};
   // How long after a statement's deadline its answer is waited for. PostgreSQL ends
-  // it by then itself (statement_timeout); a connection that still says nothing is
-  // given up.
+  // it a second after it itself, at the latest (statement_timeout); a connection that
+  // still says nothing is given up.
   std::chrono::milliseconds grace{2000};
   // How long a migration waits for one that runs in another process.
   std::chrono::milliseconds migration_timeout{30000};

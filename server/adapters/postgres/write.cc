@@ -89,9 +89,8 @@ Status Writer::Run(std::span<Write* const> writes) {
   }
   for (Write* write : alone) RunAlone(write);
   // What happened to a write that was the only one is what happened.
-  if (writes.size() == 1 && writes[0]->failed) {
-    const Status& status = writes[0]->outcomes[*writes[0]->failed].status;
-    if (status.code() == Code::kUnavailable || status.code() == Code::kUnknown) return status;
+  if (writes.size() == 1 && writes[0]->failed && connection_.lost()) {
+    return writes[0]->outcomes[*writes[0]->failed].status;
   }
   return {};
 }
