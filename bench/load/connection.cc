@@ -9,111 +9,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 namespace storegate::bench {
 namespace {
 
-enum Type : uint8_t {
-  kData = 0, kHeaders = 1, kReset = 3, kSettings = 4, kPushPromise = 5, kPing = 6, kGoAway = 7,
-  kWindowUpdate = 8, kContinuation = 9
-};
-enum Flag : uint8_t { kEndStream = 1, kAck = 1, kEndHeaders = 4, kPadded = 8, kPriority = 32 };
-enum Setting : uint16_t {
-  kTableSize = 1, kEnablePush = 2, kConcurrentStreams = 3, kInitialWindow = 4
-};
-
-constexpr size_t kFrameHeader = 9;
 constexpr size_t kMaxFrame = 16384;  // neither side asks for more
 constexpr size_t kRead = 256 << 10;
 constexpr uint32_t kStreamWindow = 16 << 20;  // an answer is not longer
 constexpr uint32_t kConnectionWindow = 64 << 20;
-constexpr uint32_t kMaxStream = 0x7fffffff;
-
-uint32_t ReadBytes(std::string_view bytes, size_t at, size_t count) {
-  uint32_t value = 0;
-  for (size_t i = at; i < at + count; ++i) value = value << 8 | static_cast<uint8_t>(bytes[i]);
-  return value;
-}
-
-void PutBytes(uint32_t value, size_t count, std::string* out) {
-  while (count-- > 0) out->push_back(static_cast<char>(value >> (8 * count)));
-}
-
-// RFC 7541, 5.1: an integer in the low `bits` of a byte that begins with `first`.
-void PutInteger(uint8_t first, int bits, uint32_t value, std::string* out) {
-  const uint32_t most = (1u << bits) - 1;
-  if (value < most) {
-    out->push_back(static_cast<char>(first | value));
-    return;
-  }
-  out->push_back(static_cast<char>(first | most));
-  for (value -= most; value >= 128; value >>= 7) out->push_back(static_cast<char>(value | 128));
-  out->push_back(static_cast<char>(value));
-}
-
-void PutText(std::string_view text, std::string* out) {
-  PutInteger(0, 7, static_cast<uint32_t>(text.size()), out);
-  out->append(text);
-}
-
-// grpc-message is percent-encoded.
-std::string Decoded(std::string_view text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    uint8_t byte = 0;
-    if (text[i] == '%' && i + 2 < text.size() &&
-        std::from_chars(&text[i + 1], &text[i + 1] + 2, byte, 16).ptr == &text[i + 1] + 2) {
-      decoded.push_back(static_cast<char>(byte));
-      i += 2;
-    } else {
-      decoded.push_back(text[i]);
-    }
-  }
-  return decoded;
-}
-
-void TakeField(std::string_view name, std::string_view value, Rpc* rpc) {
-  if (name == ":status") {
-    rpc->http_status = value;
-  } else if (name == "grpc-status") {
-    int status = -1;
-    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), status);
-    if (error == std::errc() && end == value.data() + value.size()) rpc->status = status;
-  } else if (name == "grpc-message") {
-    rpc->message = Decoded(value);
-  }
-}
-
-// Empty where `rpc` was answered as it ought to be.
-std::string Verdict(const Rpc& rpc) {
-  if (rpc.http_status != "200") return "HTTP status '" + rpc.http_status + "'";
-  if (rpc.status == -1) return "the answer ended without a grpc-status";
-  if (rpc.status != 0) return "status " + std::to_string(rpc.status) + ": " + rpc.message;
-  if (rpc.body.size() < Rpc::kPrefix) return "the answer is OK, without a message";
-  if (rpc.body[0] != 0) return "the answer is compressed, which was not asked for";
-  const uint32_t length = ReadBytes(rpc.body, 1, 4);
-  if (length == rpc.body.size() - Rpc::kPrefix) return "";
-  return "the answer announced " + std::to_string(length) + " bytes and had " +
-         std::to_string(rpc.body.size() - Rpc::kPrefix);
-}
-
-// Takes padding, and the priority of HEADERS, off a payload; false where it is
-// too short for them.
-bool Strip(uint8_t flags, bool priority, std::string_view* payload) {
-  size_t padding = 0;
-  if (flags & kPadded) {
-    if (payload->empty()) return false;
-    padding = static_cast<uint8_t>(payload->front());
-    payload->remove_prefix(1);
-  }
-  const size_t before = priority && (flags & kPriority) ? 5 : 0;
-  if (payload->size() < before + padding) return false;
-  payload->remove_prefix(before);
-  payload->remove_suffix(padding);
-  return true;
-}
 
 std::string ErrnoText(const char* what) {
   return std::string(what) + ": " + std::strerror(errno);
@@ -183,33 +87,19 @@ bool Connection::Open() {
   return true;
 }
 
-void Connection::PutFrame(size_t length, uint8_t type, uint8_t flags, uint32_t stream) {
-  const char header[kFrameHeader] = {
-      static_cast<char>(length >> 16), static_cast<char>(length >> 8),
-      static_cast<char>(length),       static_cast<char>(type),
-      static_cast<char>(flags),        static_cast<char>(stream >> 24),
-      static_cast<char>(stream >> 16), static_cast<char>(stream >> 8),
-      static_cast<char>(stream)};
-  out_.append(header, sizeof header);
-}
-
 void Connection::PutPreface() {
   out_ += "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-  PutFrame(12, kSettings, 0, 0);
-  PutBytes(kEnablePush, 2, &out_);
-  PutBytes(0, 4, &out_);
-  PutBytes(kInitialWindow, 2, &out_);
-  PutBytes(kStreamWindow, 4, &out_);
-  PutFrame(4, kWindowUpdate, 0, 0);
-  PutBytes(kConnectionWindow - 65535, 4, &out_);
+  PutFrame(12, kSettings, 0, 0, &out_);
+  PutNumber(kEnablePush, 2, &out_);
+  PutNumber(0, 4, &out_);
+  PutNumber(kInitialWindow, 2, &out_);
+  PutNumber(kStreamWindow, 4, &out_);
+  PutFrame(4, kWindowUpdate, 0, 0, &out_);
+  PutNumber(kConnectionWindow - 65535, 4, &out_);
 }
 
 void Connection::Start(Rpc* rpc) {
-  rpc->error.clear();
-  rpc->body.clear();
-  rpc->http_status.clear();
-  rpc->message.clear();
-  rpc->status = -1;
+  rpc->Clear();
   waiting_.push_back(rpc);
 }
 
@@ -218,38 +108,35 @@ void Connection::PutRequest(Rpc* rpc) {
     // RFC 7541, 4.2: a smaller table is acknowledged where headers begin.
     std::string smaller;
     if (table_limit_ < 4096) PutInteger(0x20, 5, table_limit_, &smaller);
-    PutFrame(smaller.size() + first_headers_.size(), kHeaders, kEndHeaders, next_stream_);
+    PutFrame(smaller.size() + first_headers_.size(), kHeaders, kEndHeaders, next_stream_, &out_);
     out_ += smaller;
     out_ += first_headers_;
   } else {
-    PutFrame(headers_.size(), kHeaders, kEndHeaders, next_stream_);
+    PutFrame(headers_.size(), kHeaders, kEndHeaders, next_stream_, &out_);
     out_ += headers_;
   }
-  const std::string_view request = rpc->request;
-  const size_t first = std::min(request.size(), kMaxFrame - Rpc::kPrefix);
-  PutFrame(Rpc::kPrefix + first, kData, first == request.size() ? kEndStream : 0, next_stream_);
+  PutFrame(Rpc::kPrefix + rpc->request.size(), kData, kEndStream, next_stream_, &out_);
   out_.push_back(0);  // not compressed
-  PutBytes(static_cast<uint32_t>(request.size()), 4, &out_);
-  out_ += request.substr(0, first);
-  for (size_t at = first; at < request.size(); at += kMaxFrame) {
-    const std::string_view part = request.substr(at, kMaxFrame);
-    PutFrame(part.size(), kData, at + part.size() == request.size() ? kEndStream : 0, next_stream_);
-    out_ += part;
-  }
+  PutNumber(static_cast<uint32_t>(rpc->request.size()), 4, &out_);
+  out_ += rpc->request;
   streams_.emplace(next_stream_, rpc);
   next_stream_ += 2;
 }
 
-// A request goes out whole or not at all, so that no stream's window is kept.
-void Connection::StartWaiting() {
+// A request goes out whole, in one frame, or not at all: no stream's window is kept.
+bool Connection::StartWaiting() {
   while (settled_ && !waiting_.empty() && streams_.size() < stream_limit_) {
     Rpc* rpc = waiting_.front();
-    const auto size = static_cast<int64_t>(Rpc::kPrefix + rpc->request.size());
-    if (size > window_ || size > stream_window_) return;
-    window_ -= size;
+    const size_t size = Rpc::kPrefix + rpc->request.size();
+    if (size > kMaxFrame) return Fail("a request of " + std::to_string(size) + " is too long");
+    if (next_stream_ > kMaxStream) return Fail("has had all calls that a connection can have");
+    const auto needed = static_cast<int64_t>(size);
+    if (needed > window_ || needed > stream_window_) break;
+    window_ -= needed;
     PutRequest(rpc);
     waiting_.pop_front();
   }
+  return true;
 }
 
 bool Connection::Send() {
@@ -270,9 +157,7 @@ bool Connection::Send() {
 }
 
 bool Connection::Exchange(std::chrono::nanoseconds patience, std::vector<Rpc*>* ended) {
-  if (!failure_.empty()) return false;
-  StartWaiting();
-  if (next_stream_ > kMaxStream) return Fail("has had all calls that a connection can have");
+  if (!failure_.empty() || !StartWaiting()) return false;
   if (!out_.empty() && !Send()) return false;
   pollfd poll{socket_, static_cast<short>(out_.empty() ? POLLIN : POLLIN | POLLOUT), 0};
   const int64_t nanos = std::max<int64_t>(patience.count(), 0);
@@ -290,11 +175,11 @@ bool Connection::Receive(std::vector<Rpc*>* ended) {
 
   std::string_view rest(in_.get(), kept_ + static_cast<size_t>(count));
   while (rest.size() >= kFrameHeader) {
-    const size_t length = ReadBytes(rest, 0, 3);
+    const size_t length = ReadNumber(rest, 0, 3);
     if (length > kMaxFrame) return Fail("sent a frame of " + std::to_string(length) + " bytes");
     if (rest.size() < kFrameHeader + length) break;
     const Frame frame{static_cast<uint8_t>(rest[3]), static_cast<uint8_t>(rest[4]),
-                      ReadBytes(rest, 5, 4) & kMaxStream, rest.substr(kFrameHeader, length)};
+                      ReadNumber(rest, 5, 4) & kMaxStream, rest.substr(kFrameHeader, length)};
     if (!OnFrame(frame, ended)) return false;
     rest.remove_prefix(kFrameHeader + length);
   }
@@ -302,8 +187,8 @@ bool Connection::Receive(std::vector<Rpc*>* ended) {
   if (kept_ > 0) std::memmove(in_.get(), rest.data(), kept_);
 
   if (consumed_ >= kConnectionWindow / 4) {
-    PutFrame(4, kWindowUpdate, 0, 0);
-    PutBytes(consumed_, 4, &out_);
+    PutFrame(4, kWindowUpdate, 0, 0, &out_);
+    PutNumber(consumed_, 4, &out_);
     consumed_ = 0;
   }
   return true;
@@ -315,7 +200,7 @@ bool Connection::OnFrame(Frame frame, std::vector<Rpc*>* ended) {
     case kData:
       return OnData(frame, ended);
     case kHeaders:
-      if (!Strip(frame.flags, true, &frame.payload)) return Fail("sent malformed HEADERS");
+      if (!Strip(&frame)) return Fail("sent malformed HEADERS");
       block_stream_ = frame.stream;
       block_ends_ = frame.flags & kEndStream;
       return OnHeaders(frame, ended);
@@ -333,13 +218,14 @@ bool Connection::OnFrame(Frame frame, std::vector<Rpc*>* ended) {
     case kPing:
       if (frame.payload.size() != 8) return Fail("sent a malformed PING");
       if (frame.flags & kAck) return true;
-      PutFrame(8, kPing, kAck, 0);
+      PutFrame(8, kPing, kAck, 0, &out_);
       out_ += frame.payload;
       return true;
     case kGoAway:
       if (frame.payload.size() < 8) return Fail("sent a malformed GOAWAY");
-      return Fail("the server sent GOAWAY, error " + std::to_string(ReadBytes(frame.payload, 4, 4)) +
-                  ": " + std::string(frame.payload.substr(8)));
+      return Fail("the server sent GOAWAY, error " +
+                  std::to_string(ReadNumber(frame.payload, 4, 4)) + ": " +
+                  std::string(frame.payload.substr(8)));
     case kWindowUpdate:
       return OnWindowUpdate(frame);
     default:  // PRIORITY, and what is unknown
@@ -357,14 +243,14 @@ void Connection::End(uint32_t stream, std::vector<Rpc*>* ended) {
   auto found = streams_.find(stream);
   if (found == streams_.end()) return;
   Rpc* rpc = found->second;
-  if (rpc->error.empty()) rpc->error = Verdict(*rpc);
+  if (rpc->error.empty()) rpc->Judge();
   ended->push_back(rpc);
   streams_.erase(found);
 }
 
 bool Connection::OnData(Frame frame, std::vector<Rpc*>* ended) {
   consumed_ += static_cast<uint32_t>(frame.payload.size());
-  if (!Strip(frame.flags, false, &frame.payload)) return Fail("sent malformed DATA");
+  if (!Strip(&frame)) return Fail("sent malformed DATA");
   if (Rpc* rpc = Find(frame.stream); rpc != nullptr) {
     if (rpc->body.size() + frame.payload.size() > kStreamWindow) {
       return Fail("sent more than the window of a call");
@@ -389,8 +275,8 @@ bool Connection::OnHeaders(Frame frame, std::vector<Rpc*>* ended) {
     at += used;
     left -= static_cast<size_t>(used);
     if ((flags & NGHTTP2_HD_INFLATE_EMIT) && rpc != nullptr) {
-      TakeField({reinterpret_cast<char*>(field.name), field.namelen},
-                {reinterpret_cast<char*>(field.value), field.valuelen}, rpc);
+      rpc->TakeField({reinterpret_cast<char*>(field.name), field.namelen},
+                     {reinterpret_cast<char*>(field.value), field.valuelen});
     }
     if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
     if (!(flags & NGHTTP2_HD_INFLATE_EMIT) && left == 0) break;
@@ -405,7 +291,7 @@ bool Connection::OnHeaders(Frame frame, std::vector<Rpc*>* ended) {
 bool Connection::OnReset(Frame frame, std::vector<Rpc*>* ended) {
   if (frame.payload.size() != 4) return Fail("sent a malformed RST_STREAM");
   if (Rpc* rpc = Find(frame.stream); rpc != nullptr) {
-    rpc->error = "the call was reset, error " + std::to_string(ReadBytes(frame.payload, 0, 4));
+    rpc->error = "the call was reset, error " + std::to_string(ReadNumber(frame.payload, 0, 4));
     End(frame.stream, ended);
   }
   return true;
@@ -415,8 +301,8 @@ bool Connection::OnSettings(Frame frame) {
   if (frame.flags & kAck) return true;
   if (frame.payload.size() % 6 != 0) return Fail("sent malformed SETTINGS");
   for (size_t at = 0; at < frame.payload.size(); at += 6) {
-    const uint32_t value = ReadBytes(frame.payload, at + 2, 4);
-    switch (ReadBytes(frame.payload, at, 2)) {
+    const uint32_t value = ReadNumber(frame.payload, at + 2, 4);
+    switch (ReadNumber(frame.payload, at, 2)) {
       case kTableSize:
         // Calls repeat what is in the table, so it must not shrink under them.
         if (value < table_bytes_ || (settled_ && value < table_limit_)) {
@@ -435,13 +321,13 @@ bool Connection::OnSettings(Frame frame) {
     }
   }
   settled_ = true;
-  PutFrame(0, kSettings, kAck, 0);
+  PutFrame(0, kSettings, kAck, 0, &out_);
   return true;
 }
 
 bool Connection::OnWindowUpdate(Frame frame) {
   if (frame.payload.size() != 4) return Fail("sent a malformed WINDOW_UPDATE");
-  if (frame.stream == 0) window_ += ReadBytes(frame.payload, 0, 4) & kMaxStream;
+  if (frame.stream == 0) window_ += ReadNumber(frame.payload, 0, 4) & kMaxStream;
   return true;
 }
 

@@ -17,25 +17,12 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/load/frames.h"
+#include "bench/load/rpc.h"
+
 namespace storegate::bench {
 
 using Clock = std::chrono::steady_clock;
-
-// A call to make. Belongs to the caller, and stays where it is until it has ended.
-struct Rpc {
-  std::string_view request;  // wire bytes, under 32 KiB; stay as long as the Rpc
-
-  // After it has ended. Empty where the server answered OK with one message that
-  // is not compressed, otherwise what is wrong: "status 5: …" for an error of gRPC.
-  std::string error;
-  std::string_view answer() const { return std::string_view(body).substr(kPrefix); }
-
-  // The connection's own from here on.
-  static constexpr size_t kPrefix = 5;  // before a message: compressed or not, length
-  std::string body;                     // of all DATA
-  std::string http_status, message;
-  int status = -1;  // grpc-status; -1: none has come
-};
 
 // For one thread. Starts calls as the peer's windows and its limit of streams
 // allow; those over it wait in the order in which they came.
@@ -65,17 +52,10 @@ class Connection {
   const std::string& failure() const { return failure_; }
 
  private:
-  struct Frame {
-    uint8_t type, flags;
-    uint32_t stream;
-    std::string_view payload;
-  };
-
   bool Fail(std::string why);
-  void PutFrame(size_t length, uint8_t type, uint8_t flags, uint32_t stream);
   void PutPreface();
   void PutRequest(Rpc* rpc);
-  void StartWaiting();
+  bool StartWaiting();
   bool Send();
   bool Receive(std::vector<Rpc*>* ended);
   bool OnFrame(Frame frame, std::vector<Rpc*>* ended);
