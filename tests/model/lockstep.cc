@@ -94,12 +94,8 @@ bool Lockstep::Expect(Side& side, const Status& status, const Errors& errors) {
   for (const Wrong& wrong : errors) {
     wanted += std::string(CodeName(wrong.code)) + " " + wrong.reason + " " + wrong.where + "; ";
   }
-  // Where several things are wrong, each may find another one first.
-  if (errors.size() > 1) {
-    side.Say("one of: " + wanted);
-  } else {
-    side.Say(status);
-  }
+  // Where several things are wrong, all find the same one first.
+  side.Say(status);
   Note("    " + side.name + " answered " + (status.ok() ? "OK" : status.ToString()));
   bool right = errors.empty() && status.ok();
   for (const Wrong& wrong : errors) {

@@ -193,95 +193,6 @@ Status Writer::Commit() {
   return failure.status;
 }
 
-// REQUIRES: the transaction is over.
-Status Writer::Explained(const Failure& failure, const Mutation& mutation) {
-  switch (failure.what) {
-    case Failure::What::kUnique: return UniqueStatus(failure, mutation);
-    case Failure::What::kForeignKey: return ForeignKeyStatus(mutation);
-    case Failure::What::kStale:
-      connection_.ForgetStatements();
-      again_ = true;
-      return failure.status;
-    case Failure::What::kAgain:
-      again_ = true;
-      return failure.status;
-    default: return failure.status;
-  }
-}
-
-Status Writer::UniqueStatus(const Failure& failure, const Mutation& mutation) {
-  const schema::Entity& entity = *mutation.entity;
-  const Fields fields = FieldsOfIndex(entity, failure.constraint);
-  const bool of_id = fields == Fields{entity.id};
-  if (of_id && IsNull(mutation.id)) {
-    // A row has an id that was not counted, from another program.
-    Sql sql;
-    plans_.Of(entity).CountFrom({}, &sql);
-    Result<Rows> counted = Ask(sql, mutation);
-    if (!counted.ok()) return counted.status();
-    again_ = true;
-    return Status(Code::kAborted, "CONFLICT", "The next id was taken.");
-  }
-  if (of_id && mutation.change == Change::kUpsert) {
-    again_ = true;  // made by another a moment ago: now it is an update
-    return repository::RecordExists(entity, mutation.id);
-  }
-  if (of_id) return repository::RecordExists(entity, mutation.id);
-  // One index of those that fail was named, and the id comes before others.
-  if (mutation.change == Change::kInsert && !IsNull(mutation.id)) {
-    Result<State> state = ReadState(mutation, {}, false);
-    if (!state.ok()) return state.status();
-    if (state->found) return repository::RecordExists(entity, mutation.id);
-  }
-  return repository::UniqueViolation(entity, fields);
-}
-
-Writer::Fields Writer::FieldsOfIndex(const schema::Entity& entity, const std::string& index) {
-  Fields fields;
-  for (const schema::Index& declared : entity.indexes) {
-    if (declared.name != index) continue;
-    for (const schema::IndexField& part : declared.fields) fields.push_back(part.field);
-    return fields;
-  }
-  // Of another name: the primary key, or another tool made the table.
-  Sql sql;
-  plans_.Of(entity).IndexColumns(index, &sql);
-  connection_.Begin(deadline_);
-  connection_.Send(sql);
-  connection_.Sync();
-  const Rows rows = connection_.Next();
-  connection_.Finish();
-  if (rows == nullptr || Failed(rows.get())) return fields;
-  for (int row = 0; row < PQntuples(rows.get()); ++row) {
-    const std::string_view column = PQgetvalue(rows.get(), row, 0);
-    for (const Field* field : entity.stored) {
-      if (field->column == column) fields.push_back(field);
-    }
-  }
-  return fields;
-}
-
-// The database's own foreign keys are behind the checks made here, for rows that
-// another program wrote.
-Status Writer::ForeignKeyStatus(const Mutation& mutation) {
-  const schema::Entity& entity = *mutation.entity;
-  if (mutation.change == Change::kDelete || mutation.change == Change::kPurge) {
-    for (const Field* referrer : entity.referrers) {
-      Status status = CheckReferrers(mutation, {referrer});
-      if (status.code() == Code::kFailedPrecondition) return status;
-    }
-    return Status(Code::kFailedPrecondition, "RECORD_REFERENCED",
-                  "Other records refer to the " + entity.name + ".");
-  }
-  for (const Field* field : entity.stored) {
-    if (!field->references) continue;
-    Status status = CheckReferences(mutation, {field});
-    if (status.code() == Code::kFailedPrecondition) return status;
-  }
-  return Status(Code::kFailedPrecondition, "REFERENCE_NOT_FOUND",
-                "A reference of the " + entity.name + " names no living record.");
-}
-
 Status Writer::Change(const Mutation& mutation, Sink* sink) {
   switch (mutation.change) {
     case Change::kInsert: return Insert(mutation, sink);
@@ -327,25 +238,28 @@ Status Writer::Update(const Mutation& mutation, Sink* sink) {
   if (upsert && IsNull(mutation.id)) return Insert(mutation, sink);
   Plan& plan = plans_.Of(*mutation.entity);
   Sql sql;
-  if (Status status = plan.Update(mutation, &sql); !status.ok()) return status;
+  if (Status status = plan.Update(mutation, false, &sql); !status.ok()) return status;
   // Twice: the row is held from when it is asked why there was none.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    bool matched;
+  bool matched = false;
+  for (int attempt = 0; attempt < 2 && !matched; ++attempt) {
     Status status = Execute(sql, mutation, sink, &matched);
-    if (!status.ok() || matched) return status;
+    if (!status.ok()) return status;
+    if (matched) break;
     Result<State> state = ReadState(mutation, {}, true);
     if (!state.ok()) return state.status();
     if (upsert && !state->found && !mutation.expected_version) return Insert(mutation, sink);
     if (status = CheckState(*state, mutation); !status.ok()) return status;
-    Fields written;
-    for (const Field* field : mutation.check_references) {
-      if (std::ranges::find(mutation.fields, field) != mutation.fields.end()) {
-        written.push_back(field);
-      }
-    }
-    if (status = CheckReferences(mutation, written); !status.ok()) return status;
   }
-  return Status(Code::kInternal, "DATABASE_ERROR", "A row that is there was not found.");
+  if (!matched) {
+    return Status(Code::kInternal, "DATABASE_ERROR", "A row that is there was not found.");
+  }
+  Fields written;
+  for (const Field* field : mutation.check_references) {
+    if (std::ranges::find(mutation.fields, field) != mutation.fields.end()) {
+      written.push_back(field);
+    }
+  }
+  return CheckReferences(mutation, written);
 }
 
 Status Writer::Delete(const Mutation& mutation, Sink* sink) {

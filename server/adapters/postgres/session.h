@@ -131,6 +131,9 @@ class Writer {
                  bool* matched);
   Status Explained(const Failure& failure, const repository::Mutation& mutation);
   Status UniqueStatus(const Failure& failure, const repository::Mutation& mutation);
+  Result<Fields> FirstTaken(const repository::Mutation& mutation);
+  bool TakenIn(const PGresult* rows, const repository::Mutation& mutation,
+               const schema::Key& key);
   Status ForeignKeyStatus(const repository::Mutation& mutation);
   Fields FieldsOfIndex(const schema::Entity& entity, const std::string& index);
   Result<State> ReadState(const repository::Mutation& mutation, const Fields& more, bool lock);

@@ -1,4 +1,4 @@
-// Reads, and what is shared. Changes are in changes.cc.
+// Reads, and what is shared. Changes are in change_statements.cc.
 #include "server/adapters/postgres/statements.h"
 
 #include <algorithm>

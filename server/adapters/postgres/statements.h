@@ -50,9 +50,11 @@ class Plan {
   Status InsertOrFail(const repository::Mutation& mutation, Sql* sql) const;
 
   // Each of these answers with the row as it is then (for Delete: as it was), all
-  // columns, and with no row when there is none in that state. Update: also when a
-  // reference in check_references that is written names no living row.
-  Status Update(const repository::Mutation& mutation, Sql* sql) const;     // a living row
+  // columns, and with no row when there is none in that state. Update: with
+  // `references`, also when one in check_references that is written names no living
+  // row; that row stays living then until the transaction ends.
+  Status Update(const repository::Mutation& mutation, bool references,
+                Sql* sql) const;                                           // a living row
   void SoftDelete(const repository::Mutation& mutation, Sql* sql) const;   // a living row
   void Undelete(const repository::Mutation& mutation, Sql* sql) const;     // a deleted row
   void Delete(const repository::Mutation& mutation, Sql* sql) const;       // any row

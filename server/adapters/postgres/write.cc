@@ -151,7 +151,7 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
         break;
       }
       case Change::kUpdate:
-      case Change::kUpsert: status = plan.Update(first, &part.sql); break;
+      case Change::kUpsert: status = plan.Update(first, true, &part.sql); break;
       case Change::kUndelete: plan.Undelete(first, &part.sql); break;
       case Change::kDelete:
       case Change::kPurge:

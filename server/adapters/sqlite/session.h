@@ -60,6 +60,9 @@ class Writer {
   Status Execute(const Sql& sql, const repository::Mutation& mutation, repository::Sink* sink,
                  bool* matched);
   Status Explained(int code, const repository::Mutation& mutation);
+  Status UniqueStatus(const repository::Mutation& mutation, const Fields& named);
+  Result<bool> Taken(const Sql& sql, const repository::Mutation& mutation,
+                     const schema::Key& key);
   Status ForeignKeyStatus(const repository::Mutation& mutation);
   Result<State> ReadState(const repository::Mutation& mutation, const Fields& more);
   Status CheckState(const State& state, const repository::Mutation& mutation) const;

@@ -115,7 +115,7 @@ Status Writer::Explained(int code, const Mutation& mutation) {
         if (!state.ok()) return state.status();
         if (state->found) return repository::RecordExists(entity, mutation.id);
       }
-      return repository::UniqueViolation(entity, failure.fields);
+      return UniqueStatus(mutation, failure.fields);
     case Failure::What::kForeignKey: return ForeignKeyStatus(mutation);
     case Failure::What::kStatement: return failure.status;
     case Failure::What::kTransaction: break;
@@ -134,6 +134,61 @@ Status Writer::Explained(int code, const Mutation& mutation) {
   }
   Lose(ToStatus(nullptr, code));
   return lost_;
+}
+
+// Names the first key, in their order, whose values another row has: SQLite names any
+// one of them, `named`.
+Status Writer::UniqueStatus(const Mutation& mutation, const Fields& named) {
+  const schema::Entity& entity = *mutation.entity;
+  for (size_t i = 1; i < entity.keys.size(); ++i) {
+    const schema::Key& key = entity.keys[i];
+    Result<State> state = ReadState(mutation, key.fields);
+    if (!state.ok()) return state.status();
+    repository::GetRequest request{&entity, &key, {{}}, true};
+    bool null = false;
+    for (size_t part = 0; part < key.fields.size(); ++part) {
+      const Field* field = key.fields[part];
+      const bool written =
+          mutation.record != nullptr &&
+          (!state->found || std::ranges::find(mutation.fields, field) != mutation.fields.end());
+      Result<Value> value = Value();
+      if (written) {
+        value = ColumnValue(*mutation.record, *field);
+      } else if (state->found) {
+        value = state->values[part];
+      }
+      if (!value.ok()) return value.status();
+      null = null || IsNull(*value);
+      request.values[0].push_back(*std::move(value));
+    }
+    if (null) continue;
+    Result<bool> taken = Taken(plans_.Of(entity).Get(request), mutation, key);
+    if (!taken.ok()) return taken.status();
+    if (*taken) return repository::UniqueViolation(entity, key.fields);
+  }
+  return repository::UniqueViolation(entity, named);
+}
+
+// Whether one of the rows that `sql` gives, which have the key's values, is in the
+// mutation's way.
+Result<bool> Writer::Taken(const Sql& sql, const Mutation& mutation, const schema::Key& key) {
+  const schema::Entity& entity = *mutation.entity;
+  const Fields& fields = plans_.Of(entity).columns(true).fields;
+  const auto column = [&](const Field* field) {
+    return static_cast<int>(std::ranges::find(fields, field) - fields.begin());
+  };
+  Result<Cursor> cursor = connection_.Run(sql);
+  if (!cursor.ok()) return cursor.status();
+  int code;
+  while ((code = cursor->Step()) == SQLITE_ROW) {
+    if (ReadColumn(cursor->row(), column(entity.id), *entity.id) == mutation.id) continue;
+    const bool deleted =
+        entity.soft_delete() &&
+        sqlite3_column_type(cursor->row(), column(entity.delete_time)) != SQLITE_NULL;
+    if (!deleted || key.unique != schema::Unique::kLive) return true;
+  }
+  if (code == SQLITE_DONE) return false;
+  return ToStatus(connection_.handle(), code);
 }
 
 // The database's own foreign keys are behind the checks made here, for rows that

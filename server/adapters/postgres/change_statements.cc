@@ -189,11 +189,11 @@ void Plan::AppendVersionAndReturning(const Mutation& mutation, Sql* sql) const {
   sql->text += " RETURNING " + all_.list;
 }
 
-Status Plan::Update(const Mutation& mutation, Sql* sql) const {
+Status Plan::Update(const Mutation& mutation, bool references, Sql* sql) const {
   sql->Clear();
   std::string living;
   size_t number = 0;
-  for (const Field* field : mutation.check_references) {
+  for (const Field* field : references ? mutation.check_references : Fields()) {
     const bool written = std::ranges::find(mutation.fields, field) != mutation.fields.end();
     if (!written) continue;
     Result<Value> value = FieldValue(*mutation.record, *field);
