@@ -128,7 +128,7 @@ bool Connection::StartWaiting() {
   while (settled_ && !waiting_.empty() && streams_.size() < stream_limit_) {
     Rpc* rpc = waiting_.front();
     const size_t size = Rpc::kPrefix + rpc->request.size();
-    if (size > kMaxFrame) return Fail("a request of " + std::to_string(size) + " is too long");
+    if (size > kMaxFrame) return Fail("is sent no request of " + std::to_string(size) + " bytes");
     if (next_stream_ > kMaxStream) return Fail("has had all calls that a connection can have");
     const auto needed = static_cast<int64_t>(size);
     if (needed > window_ || needed > stream_window_) break;
