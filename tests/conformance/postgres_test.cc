@@ -4,7 +4,7 @@
 namespace storegate::test {
 namespace {
 
-const RegisterBackend registered(Postgres());
+const RegisterBackend registered(PostgresEmptied());
 
 }  // namespace
 }  // namespace storegate::test

@@ -29,12 +29,28 @@ class Templates {
   ~Templates() {
     for (const std::string& name : leftover_) Drop(name);
     for (const auto& [schema, name] : names_) Drop(name);
+    for (const auto& [schema, names] : spare_) {
+      for (const std::string& name : names) Drop(name);
+    }
   }
   const PostgresPlace& place() const { return place_; }
 
-  // A new database with the tables of the schema.
+  // A new database with the tables of the schema, or an empty one.
   Result<std::string> Copy(const schema::Schema& schema) {
     std::lock_guard<std::mutex> lock(mutex_);
+    if (std::vector<std::string>& spare = spare_[&schema]; !spare.empty()) {
+      const std::string name = spare.back();
+      spare.pop_back();
+      std::string tables;
+      for (const schema::Entity& entity : schema.entities) {
+        tables += (tables.empty() ? "" : ", ") + migrate::QuoteIdentifier(entity.collection);
+      }
+      RunSql(place_.admin_url_of(name),
+             "TRUNCATE " + tables +
+                 " RESTART IDENTITY; DROP TABLE IF EXISTS _storegate_secrets, "
+                 "_storegate_migrations");
+      return name;
+    }
     Result<std::string> like = Of(schema);
     if (!like.ok()) return like;
     for (const std::string& name : leftover_) Drop(name);
@@ -47,9 +63,9 @@ class Templates {
 
   // Drops it, but not now: PostgreSQL would wait a tenth of a second for its
   // processes of connections just closed.
-  void DropLater(const std::string& name) {
+  void TakeBack(const schema::Schema& schema, const std::string& name) {
     std::lock_guard<std::mutex> lock(mutex_);
-    leftover_.push_back(name);
+    (place_.empty_and_reuse ? spare_[&schema] : leftover_).push_back(name);
   }
 
  private:
@@ -81,14 +97,16 @@ class Templates {
   const PostgresPlace place_;
   std::mutex mutex_;
   std::map<const schema::Schema*, std::string> names_;
+  std::map<const schema::Schema*, std::vector<std::string>> spare_;
   std::vector<std::string> leftover_;
 };
 
 class PostgresDatabase : public TestDatabase {
  public:
-  PostgresDatabase(std::shared_ptr<Templates> templates, std::string name)
-      : templates_(std::move(templates)), name_(std::move(name)) {}
-  ~PostgresDatabase() override { templates_->DropLater(name_); }
+  PostgresDatabase(std::shared_ptr<Templates> templates, const schema::Schema& schema,
+                   std::string name)
+      : templates_(std::move(templates)), schema_(schema), name_(std::move(name)) {}
+  ~PostgresDatabase() override { templates_->TakeBack(schema_, name_); }
 
   Result<std::unique_ptr<repository::Backend>> Open() override {
     const PostgresPlace& place = templates_->place();
@@ -102,6 +120,7 @@ class PostgresDatabase : public TestDatabase {
 
  private:
   const std::shared_ptr<Templates> templates_;
+  const schema::Schema& schema_;
   const std::string name_;
 };
 
@@ -116,12 +135,15 @@ BackendUnderTest PostgresAt(PostgresPlace place) {
       [templates](const schema::Schema& schema) -> Result<std::unique_ptr<TestDatabase>> {
     Result<std::string> name = templates->Copy(schema);
     if (!name.ok()) return name.status();
-    return std::unique_ptr<TestDatabase>(std::make_unique<PostgresDatabase>(templates, *name));
+    return std::unique_ptr<TestDatabase>(std::make_unique<PostgresDatabase>(templates, schema, *name));
   };
   return backend;
 }
 
 BackendUnderTest Postgres() { return PostgresAt({.admin_url_of = SharedPostgresUrl}); }
+BackendUnderTest PostgresEmptied() {
+  return PostgresAt({.admin_url_of = SharedPostgresUrl, .empty_and_reuse = true});
+}
 
 std::string DatabaseName(const TestDatabase& database) {
   return dynamic_cast<const PostgresDatabase&>(database).name();

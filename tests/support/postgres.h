@@ -9,6 +9,9 @@
 namespace storegate::test {
 
 BackendUnderTest Postgres();
+// The same, with databases that earlier cases left, emptied: making one takes half a
+// second. For cases that leave the tables as they are.
+BackendUnderTest PostgresEmptied();
 
 // In the server that `url_of` leads to, given the name of a database. What `url_of`
 // answers for the gateway may lead through a proxy; `admin_url_of` leads to the
@@ -17,6 +20,7 @@ struct PostgresPlace {
   std::function<std::string(const std::string& database)> admin_url_of;
   std::function<std::string(const std::string& database)> url_of = {};  // else admin_url_of
   std::function<void(postgres::Options*)> change = {};
+  bool empty_and_reuse = false;
 };
 BackendUnderTest PostgresAt(PostgresPlace place);
 
