@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "server/base/burst.h"
 #include "server/base/log.h"
 
 namespace storegate::repository {
@@ -97,7 +98,8 @@ std::optional<Status> ReadBatch::FinishGet(Session* session, Deadline until) {
 }
 
 void ReadBatch::Answer(const Status& status) {
-  Executor::Gather gather;  // what the answers lead to is handed over once
+  const Burst burst(readers_.size());
+  const Executor::Gather gather;  // what the answers lead to is handed over once
   const std::string_view rows(rows_);
   for (const Reader& reader : readers_) {
     if (!status.ok()) {

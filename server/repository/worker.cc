@@ -4,6 +4,8 @@
 #include <span>
 #include <utility>
 
+#include "server/base/burst.h"
+
 namespace storegate::repository {
 
 Worker::Worker(Backend* backend, TaskQueue* queue, Breaker* breaker, Options options)
@@ -137,7 +139,8 @@ void Worker::RunWrites() {
   // An error of the call is one of each write in it. None is tried again: only
   // the caller knows whether that is right, and after UNKNOWN nobody does.
   const Status status = session_->Apply(writes_);
-  Executor::Gather gather;
+  const Burst burst(batch_.size());
+  const Executor::Gather gather;
   for (Task& task : batch_) {
     auto& write = std::get<WriteTask>(task);
     write.done(status, std::move(write.write));

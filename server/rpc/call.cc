@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/base/burst.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/rpc/buffers.h"
@@ -155,6 +156,7 @@ void Call::AnswerOnce(const Status& status) {
 void Call::Answer(const Status& status, std::string response) {
   // Its last event may arrive before the call that starts it returns.
   references_.fetch_add(1, std::memory_order_relaxed);
+  if (Burst::on()) queue_->corks().Cork(context_.peer());
   if (status.ok()) {
     stream_.WriteAndFinish(ToBuffer(std::move(response)), grpc::WriteOptions(), grpc::Status::OK,
                            &finished_tag_);

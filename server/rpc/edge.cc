@@ -123,8 +123,8 @@ std::unique_ptr<Talk> CallQueue::OpenTalk(const std::string& path, Line* line) {
 }
 
 Edge::Edge(const schema::Schema& schema, const Server::Handler& handler, const Options& options,
-           std::vector<TalkService*> talks)
-    : state_{schema, handler, options, std::move(talks), {}} {}
+           std::vector<TalkService*> talks, Corks& corks)
+    : state_{schema, handler, options, std::move(talks), corks, {}} {}
 
 void Edge::Register(grpc::ServerBuilder* builder) {
   builder->RegisterAsyncGenericService(&state_.generic);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "server/base/time.h"
+#include "server/rpc/corks.h"
 #include "server/rpc/deadlines.h"
 #include "server/rpc/server.h"
 #include "server/rpc/talk.h"
@@ -30,6 +31,7 @@ struct EdgeState {
   const Server::Handler& handler;
   const Options& options;
   const std::vector<TalkService*> talks;
+  Corks& corks;
   grpc::AsyncGenericService generic;
 
   // How Stop proceeds. `drain_until` is set before `draining`.
@@ -55,6 +57,7 @@ class CallQueue {
   const Server::Handler& handler() const { return state_->handler; }
   const Options& options() const { return state_->options; }
   Deadlines& deadlines() { return deadlines_; }
+  Corks& corks() { return state_->corks; }
   // Null: no service of the edge's own has the method.
   std::unique_ptr<Talk> OpenTalk(const std::string& path, Line* line);
   // Calls that slots wait for are calls too.
@@ -85,7 +88,7 @@ class Edge {
  public:
   // All outlive the edge.
   Edge(const schema::Schema& schema, const Server::Handler& handler, const Options& options,
-       std::vector<TalkService*> talks);
+       std::vector<TalkService*> talks, Corks& corks);
 
   // In this order. Register before the server is built, Start after.
   void Register(grpc::ServerBuilder* builder);

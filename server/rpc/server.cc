@@ -80,11 +80,12 @@ struct Server::Impl {
         handler(std::move(handler)),
         health(StoreNames(schema)),
         reflection(schema),
-        edge(schema, this->handler, this->options, {&health, &reflection}),
+        edge(schema, this->handler, this->options, {&health, &reflection}, corks),
         acceptor(this->options.max_connections,
                  [this](int fd, int listener) { Take(fd, listener); }) {}
 
   void Take(int fd, int listener) {
+    corks.Add(fd);
     ExternalAcceptor::NewConnectionParameters connection;
     connection.fd = fd;
     connection.listener_fd = listener;
@@ -97,6 +98,7 @@ struct Server::Impl {
   const Handler handler;
   Health health;
   Reflection reflection;
+  Corks corks;
   // What it serves lives longer than the server; the queues it uses do too.
   Edge edge;
   std::unique_ptr<ExternalAcceptor> connections;
