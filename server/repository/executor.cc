@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/resource.h>
+
 #include "server/repository/breaker.h"
 #include "server/repository/holding.h"
 #include "server/repository/spot_reads.h"
@@ -28,6 +30,18 @@ std::string_view Purpose(Lane lane) {
     case Lane::kScan: return "lists";
   }
   return "";
+}
+
+}  // namespace
+
+namespace {
+
+// Lists take long whatever comes between; reads by id do not, and go first where
+// there are too few cores for both. On Linux this is of the calling thread alone
+// (setpriority(2)); where it is refused, all are equal.
+void GiveWay() {
+  constexpr int kNice = 5;
+  setpriority(PRIO_PROCESS, 0, kNice);
 }
 
 }  // namespace
@@ -216,7 +230,9 @@ Status Executor::Start() {
   impl_->writes.Start();
   for (const auto& lane : impl_->lanes) {
     for (const auto& worker : lane->workers) {
-      impl_->threads.emplace_back([worker = worker.get()] {
+      const bool scans = lane.get() == &impl_->At(Lane::kScan);
+      impl_->threads.emplace_back([worker = worker.get(), scans] {
+        if (scans) GiveWay();
         const SpotReads::Bar bar;  // others wait for it
         worker->Run();
       });
