@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 
 from processes import Process, wait_for
 
@@ -95,8 +96,17 @@ class Postgres:
 
     def reset_products(self):
         """Takes out what was created, so that nobody is measured on a larger table."""
-        self.sql(f"DELETE FROM products WHERE {CREATED}")
+        # What a client that ended had sent last may still be under way.
+        for _ in range(50):
+            self.sql(f"DELETE FROM products WHERE {CREATED}")
+            rows = int(self.sql("SELECT count(*) FROM products"))
+            running = self.sql(
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()"
+            )
+            if rows == ROWS and int(running) == 0:
+                break
+            time.sleep(0.1)
+        else:
+            raise RuntimeError(f"the table has {rows} rows instead of {ROWS}")
         self.sql("VACUUM products")
         self.settle()
-        if (rows := int(self.sql("SELECT count(*) FROM products"))) != ROWS:
-            raise RuntimeError(f"the table has {rows} rows instead of {ROWS}")
