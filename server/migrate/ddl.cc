@@ -1,6 +1,7 @@
 #include "server/migrate/ddl.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "server/schema/names.h"
@@ -142,6 +143,22 @@ void Visit(const Entity* entity, const Entities& database, std::set<const Entity
 }
 
 }  // namespace
+
+std::string EnumCheckSql(const Field& field) {
+  if (field.type != schema::Type::kEnum || field.nested()) return "";
+  // Names of enum values have no quotes in them.
+  const std::map<int, std::string> names(field.enum_type->names.begin(),
+                                         field.enum_type->names.end());
+  std::string list;
+  for (const auto& [number, name] : names) list += (list.empty() ? "'" : ", '") + name + "'";
+  return " CHECK (" + QuoteIdentifier(field.column) + " IN (" + list + "))";
+}
+
+Result<query::Predicate> IndexPredicate(const Entity& entity, std::string_view where) {
+  Result<query::Template> parsed = query::Template::Parse(where, entity, nullptr, nullptr);
+  if (!parsed.ok()) return parsed.status();
+  return parsed->Bind(nullptr);
+}
 
 std::string QuoteIdentifier(std::string_view name) {
   std::string quoted = "\"";

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/base/status.h"
+#include "server/query/predicate.h"
 #include "server/schema/schema.h"
 
 namespace storegate::migrate {
@@ -40,6 +41,11 @@ class Dialect {
   virtual Result<std::string> PredicateSql(const schema::Entity& entity,
                                            std::string_view where) const = 0;
 };
+
+// ` CHECK ("c" IN ('A', 'B'))` of a column that holds an enum's name, else "".
+std::string EnumCheckSql(const schema::Field& field);
+// The predicate of an index, for PredicateSql.
+Result<query::Predicate> IndexPredicate(const schema::Entity& entity, std::string_view where);
 
 // "name" with quotes doubled.
 std::string QuoteIdentifier(std::string_view name);

@@ -32,10 +32,6 @@ std::string_view Purpose(Lane lane) {
   return "";
 }
 
-}  // namespace
-
-namespace {
-
 // Lists take long whatever comes between; reads by id do not, and go first where
 // there are too few cores for both. On Linux this is of the calling thread alone
 // (setpriority(2)); where it is refused, all are equal.

@@ -67,4 +67,16 @@ Status RecordReferenced(const schema::Entity& entity, const Value& id,
       .With("referrer", name);
 }
 
+Status TooLate() {
+  return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
+                "The deadline passed before the database was asked.");
+}
+
+Status MalformedColumn(const schema::Field& field) {
+  return Status(Code::kInternal, "MALFORMED_DATA",
+                "The field " + field.name + " of a " + field.entity->name +
+                    " in the database holds what it cannot be.")
+      .With("field", field.name);
+}
+
 }  // namespace storegate::repository

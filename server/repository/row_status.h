@@ -1,5 +1,5 @@
-// The statuses that a mutation's row can have (backend.h, Mutation), in the same
-// words on every backend. Messages name the entity and its id, never other values.
+// The statuses that a mutation's row can have (backend.h, Mutation), and others that
+// every backend has, in the same words. Messages name the entity and its id, never other values.
 #pragma once
 
 #include <vector>
@@ -26,5 +26,11 @@ Status ReferenceNotFound(const schema::Field& field);
 // FAILED_PRECONDITION, RECORD_REFERENCED, metadata "referrer": "Book.author_id".
 Status RecordReferenced(const schema::Entity& entity, const Value& id,
                         const schema::Field& referrer);
+
+// DEADLINE_EXCEEDED.
+Status TooLate();
+
+// INTERNAL, MALFORMED_DATA, metadata "field": a column holds what its field cannot be.
+Status MalformedColumn(const schema::Field& field);
 
 }  // namespace storegate::repository

@@ -46,21 +46,11 @@ Status SpotReads::Connect() {
   return {};
 }
 
+// A session that is there is kept where no other can be had.
 Status SpotReads::Reconnect(Spot* spot) {
-  spot->session.reset();
-  const uint64_t generation = breaker_->generation();
-  Status status = Replace(spot);
-  if (!status.ok()) breaker_->Refused(generation, status);
-  return status;
-}
-
-// Connects, and lets go of the session that was there once there is another.
-Status SpotReads::Replace(Spot* spot) {
-  const uint64_t generation = breaker_->generation();
-  Result<std::unique_ptr<Session>> session = backend_->Connect(Backend::Use::kRead);
-  if (!session.ok()) return session.status();
-  spot->session = std::make_unique<WatchedSession>(*std::move(session), breaker_, generation,
-                                                   options_.slow_query);
+  Status status = WatchedSession::Connect(backend_, Backend::Use::kRead, breaker_,
+                                          options_.slow_query, &spot->session);
+  if (!status.ok()) return status;
   spot->session->set_what("get");
   spot->used_at = std::chrono::steady_clock::now();
   return {};
@@ -104,7 +94,7 @@ bool SpotReads::Begin(std::span<Task> tasks, std::vector<Task>* left) {
     auto* const read = std::get_if<PointRead>(&task);
     if (read == nullptr) {
       left->push_back(std::move(task));
-    } else if (read->deadline > now) {
+    } else if (!Abandoned(task, now)) {
       reads_.push_back(read);
     } else {
       Refuse(task, TooLate());
@@ -226,11 +216,11 @@ void SpotReads::Renew(Spot* spot) {
     spot->session.reset();
     options_.lost();
   } else if (spot->session != nullptr && spot->session->usable()) {
-    // One that still serves is not given up for one that cannot be had.
-    if (std::exchange(spot->aged, false)) static_cast<void>(Replace(spot));
+    if (std::exchange(spot->aged, false)) static_cast<void>(Reconnect(spot));
     spot->used_at = std::chrono::steady_clock::now();
-  } else if (!Reconnect(spot).ok()) {
-    options_.lost();
+  } else {
+    spot->session.reset();
+    if (!Reconnect(spot).ok()) options_.lost();
   }
   PutBack(spot);
 }

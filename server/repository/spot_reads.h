@@ -113,7 +113,6 @@ class SpotReads {
   void FinishParked(Spot* spot);
   void Renew(Spot* spot);
   Status Reconnect(Spot* spot);
-  Status Replace(Spot* spot);
 
   // What this thread has begun and not finished.
   static thread_local std::vector<Spot*> begun_;

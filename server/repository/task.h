@@ -6,6 +6,7 @@
 #include "server/base/status.h"
 #include "server/base/time.h"
 #include "server/repository/executor.h"
+#include "server/repository/row_status.h"
 
 namespace storegate::repository {
 
@@ -42,11 +43,6 @@ inline void Refuse(Task& task, const Status& status) {
 
 inline Status DatabaseUnavailable() {
   return Status(Code::kUnavailable, "DATABASE_UNAVAILABLE", "The database does not answer.");
-}
-
-inline Status TooLate() {
-  return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
-                "The deadline passed before the database was asked.");
 }
 
 inline Status ShuttingDown() {

@@ -14,6 +14,20 @@ const Status& StatusOf(const Result<T>& result) {
 
 }  // namespace
 
+Status WatchedSession::Connect(Backend* backend, Backend::Use use, Breaker* breaker,
+                               std::chrono::milliseconds slow_query,
+                               std::unique_ptr<WatchedSession>* session) {
+  const uint64_t generation = breaker->generation();
+  Result<std::unique_ptr<Session>> connected = backend->Connect(use);
+  if (connected.ok()) {
+    *session = std::make_unique<WatchedSession>(*std::move(connected), breaker, generation,
+                                                slow_query);
+  } else if (*session == nullptr) {
+    breaker->Refused(generation, connected.status());
+  }
+  return connected.status();
+}
+
 WatchedSession::WatchedSession(std::unique_ptr<Session> to, Breaker* breaker, uint64_t generation,
                                std::chrono::milliseconds slow_query)
     : ForwardingSession(std::move(to)),

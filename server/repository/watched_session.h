@@ -16,6 +16,13 @@ namespace storegate::repository {
 
 class WatchedSession : public ForwardingSession {
  public:
+  // Puts a new session into *session; what Backend::Connect says. One that is there
+  // still serves, and is kept where no other can be had; where there is none, the
+  // breaker is told of a failure.
+  static Status Connect(Backend* backend, Backend::Use use, Breaker* breaker,
+                        std::chrono::milliseconds slow_query,
+                        std::unique_ptr<WatchedSession>* session);
+
   // `breaker` outlives the session, which is of its `generation`.
   WatchedSession(std::unique_ptr<Session> to, Breaker* breaker, uint64_t generation,
                  std::chrono::milliseconds slow_query);

@@ -12,19 +12,8 @@ Worker::Worker(Backend* backend, TaskQueue* queue, Breaker* breaker, Options opt
     : backend_(backend), queue_(queue), breaker_(breaker), options_(std::move(options)) {}
 
 Status Worker::Connect() {
-  const uint64_t generation = breaker_->generation();
-  Result<std::unique_ptr<Session>> session = backend_->Connect(options_.use);
-  if (!session.ok()) {
-    breaker_->Refused(generation, session.status());
-    return session.status();
-  }
-  Adopt(*std::move(session), generation);
-  return {};
-}
-
-void Worker::Adopt(std::unique_ptr<Session> session, uint64_t generation) {
-  session_ = std::make_unique<WatchedSession>(std::move(session), breaker_, generation,
-                                              options_.slow_query);
+  return WatchedSession::Connect(backend_, options_.use, breaker_, options_.slow_query,
+                                 &session_);
 }
 
 void Worker::Run() {
@@ -80,12 +69,8 @@ bool Worker::HaveSession() {
     session_.reset();
     return Connect().ok();
   }
-  if (session_->Aged()) {
-    // One that still serves is not given up for one that cannot be had.
-    const uint64_t generation = breaker_->generation();
-    Result<std::unique_ptr<Session>> session = backend_->Connect(options_.use);
-    if (session.ok()) Adopt(*std::move(session), generation);
-  }
+  // Where no other can be had, it is used on.
+  if (session_->Aged()) static_cast<void>(Connect());
   return true;
 }
 

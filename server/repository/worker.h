@@ -40,7 +40,6 @@ class Worker {
   const Holding& holding() const { return holding_; }
 
  private:
-  void Adopt(std::unique_ptr<Session> session, uint64_t generation);
   bool TakeTasks();
   void RunTasks();
   void DropExpired();

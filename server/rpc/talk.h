@@ -1,7 +1,7 @@
 // Talk: one call of a service that the edge serves itself (health, reflection), of
 // any number of messages both ways. They travel on the queues of all other calls:
 // a queue of their own would be one more thread that gRPC lets poll for the others,
-// and each call would wake two (measured: a fifth of the CPU of a call).
+// and each call would wake two (measured: 1.2 futex system calls a call, not 0.2).
 #pragma once
 
 #include <memory>

@@ -67,10 +67,10 @@ Result<std::string> PostgresBackend::KeepSecret(std::string_view name,
   // A statement of its own, so that it sees what was in the insert's way.
   select.text = "SELECT \"value\" FROM \"_storegate_secrets\" WHERE \"name\" = ";
   select.Append(std::string(name), Kind::kText);
-  if (Result<Rows> kept = AskOnce(connection, insert, deadline); !kept.ok()) {
+  if (Result<Rows> kept = connection->Ask(insert, deadline); !kept.ok()) {
     return kept.status();
   }
-  Result<Rows> rows = AskOnce(connection, select, deadline);
+  Result<Rows> rows = connection->Ask(select, deadline);
   if (!rows.ok()) return rows.status();
   if (PQntuples(rows->get()) != 1) {
     return Status(Code::kInternal, "DATABASE_ERROR", "A secret was kept and is not there.");

@@ -31,8 +31,7 @@ void Writer::RunAlone(Write* write) {
     write->outcomes.assign(write->mutations.size(), {});
     again_ = false;
     if (Expired(deadline_)) {
-      write->outcomes[0].status = Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
-                                         "The deadline passed before the database was asked.");
+      write->outcomes[0].status = repository::TooLate();
       write->failed = 0;
       return;
     }
@@ -253,13 +252,7 @@ Status Writer::Update(const Mutation& mutation, Sink* sink) {
   if (!matched) {
     return Status(Code::kInternal, "DATABASE_ERROR", "A row that is there was not found.");
   }
-  Fields written;
-  for (const Field* field : mutation.check_references) {
-    if (std::ranges::find(mutation.fields, field) != mutation.fields.end()) {
-      written.push_back(field);
-    }
-  }
-  return CheckReferences(mutation, written);
+  return CheckReferences(mutation, repository::WrittenReferences(mutation));
 }
 
 Status Writer::Delete(const Mutation& mutation, Sink* sink) {
@@ -269,7 +262,7 @@ Status Writer::Delete(const Mutation& mutation, Sink* sink) {
   }
   const Plan& plan = plans_.Of(*mutation.entity);
   Sql sql;
-  DeletesForGood(mutation) ? plan.Delete(mutation, &sql) : plan.SoftDelete(mutation, &sql);
+  DeletesForGood(mutation) ? plan.Delete(mutation, &sql) : plan.SetDeleted(mutation, true, &sql);
   for (int attempt = 0; attempt < 2; ++attempt) {
     bool matched;
     Status status = Execute(sql, mutation, sink, &matched);
@@ -289,7 +282,7 @@ Status Writer::Undelete(const Mutation& mutation, Sink* sink) {
   if (!state.ok()) return state.status();
   if (Status status = CheckState(*state, mutation); !status.ok()) return status;
   Sql sql;
-  plans_.Of(*mutation.entity).Undelete(mutation, &sql);
+  plans_.Of(*mutation.entity).SetDeleted(mutation, false, &sql);
   bool matched;
   if (Status status = Execute(sql, mutation, sink, &matched); !status.ok()) return status;
   if (!matched) {
@@ -325,24 +318,6 @@ Result<Writer::State> Writer::ReadState(const Mutation& mutation, const Fields& 
     state.values.push_back(*std::move(value));
   }
   return state;
-}
-
-Status Writer::CheckState(const State& state, const Mutation& mutation) const {
-  const schema::Entity& entity = *mutation.entity;
-  if (!state.found) {
-    // An upsert with an etag is about a row that was there: it never inserts.
-    if (mutation.change == Change::kUpsert) return repository::EtagMismatch(entity, mutation.id);
-    return repository::RecordNotFound(entity, mutation.id);
-  }
-  if (mutation.change == Change::kUndelete) {
-    if (!state.deleted) return repository::RecordNotDeleted(entity, mutation.id);
-  } else if (mutation.change != Change::kPurge && state.deleted) {
-    return repository::RecordDeleted(entity, mutation.id);
-  }
-  if (mutation.expected_version && *mutation.expected_version != state.version) {
-    return repository::EtagMismatch(entity, mutation.id);
-  }
-  return {};
 }
 
 Status Writer::CheckReferences(const Mutation& mutation, const Fields& fields) {

@@ -67,24 +67,10 @@ Result<Writer::Fields> Writer::FirstTaken(const Mutation& mutation) {
     const schema::Key& key = entity.keys[i];
     Result<State> state = ReadState(mutation, key.fields, false);
     if (!state.ok()) return state.status();
-    repository::GetRequest request{&entity, &key, {{}}, true};
-    bool null = false;
-    for (size_t part = 0; part < key.fields.size(); ++part) {
-      const Field* field = key.fields[part];
-      const bool written =
-          mutation.record != nullptr &&
-          (!state->found || std::ranges::find(mutation.fields, field) != mutation.fields.end());
-      Result<Value> value = Value();
-      if (written) {
-        value = FieldValue(*mutation.record, *field);
-      } else if (state->found) {
-        value = state->values[part];
-      }
-      if (!value.ok()) return value.status();
-      null = null || IsNull(*value);
-      request.values[0].push_back(*std::move(value));
-    }
-    if (null) continue;
+    Result<repository::KeyValues> values = repository::KeyAfter(mutation, key, *state);
+    if (!values.ok()) return values.status();
+    if (values->empty()) continue;
+    const repository::GetRequest request{&entity, &key, {*std::move(values)}, true};
     Sql sql;
     std::vector<int> columns;
     plan.Get(request, &sql, &columns);
@@ -104,10 +90,9 @@ bool Writer::TakenIn(const PGresult* rows, const Mutation& mutation, const schem
   };
   for (int row = 0; row < PQntuples(rows); ++row) {
     const Result<Value> id = ReadValue(rows, row, column(entity.id), *entity.id);
-    if (id.ok() && *id == mutation.id) continue;
     const bool deleted =
         entity.soft_delete() && PQgetisnull(rows, row, column(entity.delete_time)) == 0;
-    if (!deleted || key.unique != schema::Unique::kLive) return true;
+    if (!id.ok() || repository::InTheWay(mutation, key, *id, deleted)) return true;
   }
   return false;
 }
@@ -122,14 +107,10 @@ Writer::Fields Writer::FieldsOfIndex(const schema::Entity& entity, const std::st
   // Of another name: the primary key, or another tool made the table.
   Sql sql;
   plans_.Of(entity).IndexColumns(index, &sql);
-  connection_.Begin(deadline_);
-  connection_.Send(sql);
-  connection_.Sync();
-  const Rows rows = connection_.Next();
-  connection_.Finish();
-  if (rows == nullptr || Failed(rows.get())) return fields;
-  for (int row = 0; row < PQntuples(rows.get()); ++row) {
-    const std::string_view column = PQgetvalue(rows.get(), row, 0);
+  const Result<Rows> rows = connection_.Ask(sql, deadline_);
+  if (!rows.ok()) return fields;
+  for (int row = 0; row < PQntuples(rows->get()); ++row) {
+    const std::string_view column = PQgetvalue(rows->get(), row, 0);
     for (const Field* field : entity.stored) {
       if (field->column == column) fields.push_back(field);
     }

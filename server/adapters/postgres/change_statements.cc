@@ -9,6 +9,7 @@
 #include "server/adapters/postgres/types.h"
 #include "server/base/text.h"
 #include "server/migrate/ddl.h"
+#include "server/repository/row_state.h"
 
 namespace storegate::postgres {
 
@@ -193,9 +194,7 @@ Status Plan::Update(const Mutation& mutation, bool references, Sql* sql) const {
   sql->Clear();
   std::string living;
   size_t number = 0;
-  for (const Field* field : references ? mutation.check_references : Fields()) {
-    const bool written = std::ranges::find(mutation.fields, field) != mutation.fields.end();
-    if (!written) continue;
+  for (const Field* field : references ? repository::WrittenReferences(mutation) : Fields()) {
     Result<Value> value = FieldValue(*mutation.record, *field);
     if (!value.ok()) return value.status();
     if (IsNull(*value)) continue;
@@ -221,11 +220,11 @@ Status Plan::Update(const Mutation& mutation, bool references, Sql* sql) const {
   return {};
 }
 
-void Plan::SoftDelete(const Mutation& mutation, Sql* sql) const {
+void Plan::SetDeleted(const Mutation& mutation, bool deleted, Sql* sql) const {
   sql->Clear();
-  const std::string deleted = Quoted(*entity_.delete_time);
-  sql->text = "UPDATE " + table_ + " SET " + deleted + " = ";
-  sql->Append(mutation.now_millis, Kind::kTimestamptz);
+  const std::string column = Quoted(*entity_.delete_time);
+  sql->text = "UPDATE " + table_ + " SET " + column + " = ";
+  sql->Append(deleted ? Value(mutation.now_millis) : Value(), Kind::kTimestamptz);
   if (entity_.update_time != nullptr) {
     sql->text += ", " + Quoted(*entity_.update_time) + " = ";
     sql->Append(mutation.now_millis, Kind::kTimestamptz);
@@ -234,23 +233,7 @@ void Plan::SoftDelete(const Mutation& mutation, Sql* sql) const {
   sql->Append(mutation.new_version, Kind::kInt8);
   sql->text += " WHERE " + id_ + " = ";
   AppendId(mutation.id, sql);
-  sql->text += " AND " + deleted + " IS NULL";
-  AppendVersionAndReturning(mutation, sql);
-}
-
-void Plan::Undelete(const Mutation& mutation, Sql* sql) const {
-  sql->Clear();
-  const std::string deleted = Quoted(*entity_.delete_time);
-  sql->text = "UPDATE " + table_ + " SET " + deleted + " = NULL";
-  if (entity_.update_time != nullptr) {
-    sql->text += ", " + Quoted(*entity_.update_time) + " = ";
-    sql->Append(mutation.now_millis, Kind::kTimestamptz);
-  }
-  sql->text += ", " + std::string(kVersion) + " = ";
-  sql->Append(mutation.new_version, Kind::kInt8);
-  sql->text += " WHERE " + id_ + " = ";
-  AppendId(mutation.id, sql);
-  sql->text += " AND " + deleted + " IS NOT NULL";
+  sql->text += " AND " + column + (deleted ? " IS NULL" : " IS NOT NULL");
   AppendVersionAndReturning(mutation, sql);
 }
 

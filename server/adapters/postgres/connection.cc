@@ -288,6 +288,19 @@ Rows Connection::Finish() {
   return first != nullptr ? std::move(first) : std::move(failure_);
 }
 
+Result<Rows> Connection::Ask(const Sql& sql, Deadline deadline) {
+  Begin(deadline);
+  Send(sql);
+  Sync();
+  Rows rows = Next();
+  const Rows rest = Finish();
+  if (rows == nullptr) return ConnectionLost();
+  if (Failed(rows.get())) return ToStatus(rows.get());
+  if (rest != nullptr) return ToStatus(rest.get());
+  if (lost_) return ConnectionLost();
+  return rows;
+}
+
 bool Connection::Alive() {
   // Bounded: what arrives unasked is a notice or a farewell.
   for (int i = 0; i < 4; ++i) {

@@ -77,6 +77,9 @@ class Connection {
   // first error among it, such as that of a commit.
   Rows Finish();
 
+  // All of that for one statement: its answer, or why there is none (errors.h).
+  Result<Rows> Ask(const Sql& sql, Deadline deadline);
+
   // When a database that said nothing is given up: `grace` after the deadline.
   Deadline LastMoment() const;
 

@@ -1,7 +1,5 @@
 #include "server/adapters/postgres/dialect.h"
 
-#include <map>
-
 #include "server/adapters/postgres/backend.h"
 #include "server/adapters/postgres/predicates.h"
 #include "server/adapters/postgres/types.h"
@@ -50,12 +48,7 @@ std::string PostgresDdl::IdColumn(const Field& field) const {
 }
 
 std::string PostgresDdl::EnumCheck(const Field& field) const {
-  if (field.type != Type::kEnum || field.nested()) return "";
-  const std::map<int, std::string> names(field.enum_type->names.begin(),
-                                         field.enum_type->names.end());
-  std::string list;
-  for (const auto& [number, name] : names) list += (list.empty() ? "" : ", ") + Text(name);
-  return " CHECK (" + migrate::QuoteIdentifier(field.column) + " IN (" + list + "))";
+  return migrate::EnumCheckSql(field);
 }
 
 std::string Direction(const Field& field, bool descending) {
@@ -70,9 +63,7 @@ std::string PostgresDdl::IndexColumn(const schema::IndexField& field) const {
 
 Result<std::string> PostgresDdl::PredicateSql(const schema::Entity& entity,
                                               std::string_view where) const {
-  Result<query::Template> parsed = query::Template::Parse(where, entity, nullptr, nullptr);
-  if (!parsed.ok()) return parsed.status();
-  Result<query::Predicate> predicate = parsed->Bind(nullptr);
+  const Result<query::Predicate> predicate = migrate::IndexPredicate(entity, where);
   if (!predicate.ok()) return predicate.status();
   return LiteralPredicate(*predicate);
 }

@@ -198,13 +198,6 @@ Status UnsupportedDatabase(PGconn* handle) {
                     Quoted(encoding == nullptr ? "" : encoding));
 }
 
-Status MalformedColumn(const schema::Field& field) {
-  return Status(Code::kInternal, "MALFORMED_DATA",
-                "The field " + field.name + " of a " + field.entity->name +
-                    " in the database holds what it cannot be.")
-      .With("field", field.name);
-}
-
 Status ScriptFailure(const PGresult* rows, const std::string& what) {
   Failure failure = Explain(rows);
   if (failure.what == What::kDatabase || failure.what == What::kLocked) return failure.status;

@@ -61,9 +61,6 @@ Status Unavailable(PGconn* handle);
 Status InvalidUrl();
 Status UnsupportedDatabase(PGconn* handle);
 
-// INTERNAL, reason MALFORMED_DATA: a column holds what its field cannot be.
-Status MalformedColumn(const schema::Field& field);
-
 // Of a script (migrations): FAILED_PRECONDITION, reason MIGRATION_FAILED, where the
 // database refuses the SQL; else what Explain says.
 Status ScriptFailure(const PGresult* rows, const std::string& what);

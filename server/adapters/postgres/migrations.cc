@@ -42,19 +42,6 @@ Status NoRow() {
 
 }  // namespace
 
-Result<Rows> AskOnce(Connection* connection, const Sql& sql, Deadline deadline) {
-  connection->Begin(deadline);
-  connection->Send(sql);
-  connection->Sync();
-  Rows rows = connection->Next();
-  const Rows rest = connection->Finish();
-  if (rows == nullptr) return ConnectionLost();
-  if (Failed(rows.get())) return ToStatus(rows.get());
-  if (rest != nullptr) return ToStatus(rest.get());
-  if (connection->lost()) return ConnectionLost();
-  return rows;
-}
-
 Status PostgresMigrator::Connect() {
   if (connection_ != nullptr && connection_->Fresh()) return {};
   Result<std::unique_ptr<Connection>> connection =
@@ -73,7 +60,7 @@ std::string PostgresMigrator::Holder(Connection* connection) {
       " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
       " AND (l.classid::bigint << 32 | l.objid::bigint) = ";
   sql.Append(kLock, Kind::kInt8);
-  Result<Rows> rows = AskOnce(connection, sql, Deadline::max());
+  Result<Rows> rows = connection->Ask(sql, Deadline::max());
   if (!rows.ok() || PQntuples(rows->get()) == 0) return "";
   return TextAt(*rows, 0, 0);
 }
@@ -84,7 +71,7 @@ Status PostgresMigrator::TakeLock(Connection* connection) {
   if (pooled) {
     Sql begin;
     begin.text = "BEGIN";
-    if (Result<Rows> begun = AskOnce(connection, begin, Deadline::max()); !begun.ok()) {
+    if (Result<Rows> begun = connection->Ask(begin, Deadline::max()); !begun.ok()) {
       return begun.status();
     }
   }
@@ -94,7 +81,7 @@ Status PostgresMigrator::TakeLock(Connection* connection) {
   sql.text += ")";
   const Deadline until = steady_clock::now() + options_.migration_timeout;
   while (true) {
-    Result<Rows> rows = AskOnce(connection, sql, Deadline::max());
+    Result<Rows> rows = connection->Ask(sql, Deadline::max());
     if (!rows.ok()) return rows.status();
     if (PQntuples(rows->get()) != 1) return NoRow();
     if (PQgetvalue(rows->get(), 0, 0)[0] != 0) return {};
@@ -120,7 +107,7 @@ Status PostgresMigrator::WithLock(const std::function<Status()>& work) {
   if (options_.transaction_pooler == false) {
     Sql patience;
     patience.text = "SELECT set_config('idle_in_transaction_session_timeout', '0', false)";
-    if (Result<Rows> set = AskOnce(lock->get(), patience, Deadline::max()); !set.ok()) {
+    if (Result<Rows> set = (*lock)->Ask(patience, Deadline::max()); !set.ok()) {
       return set.status();
     }
   }
@@ -136,7 +123,7 @@ Status PostgresMigrator::InTransaction(const std::function<Status()>& work) {
   const auto bracket = [this](const char* text) {
     Sql sql;
     sql.text = text;
-    return AskOnce(connection_.get(), sql, Deadline::max()).status();
+    return connection_->Ask(sql, Deadline::max()).status();
   };
   if (Status status = bracket("BEGIN"); !status.ok()) return status;
   Status status = work();
@@ -186,7 +173,7 @@ Result<std::vector<AppliedMigration>> PostgresMigrator::History() {
         "SELECT \"number\"::bigint, \"name\", \"checksum\","
         " (extract(epoch FROM \"applied_at\") * 1000)::bigint, \"duration_ms\""
         " FROM \"_storegate_migrations\" ORDER BY \"number\"";
-    Result<Rows> rows = AskOnce(connection_.get(), sql, Deadline::max());
+    Result<Rows> rows = connection_->Ask(sql, Deadline::max());
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < PQntuples(rows->get()); ++row) {
       history.push_back({static_cast<int>(NumberAt(*rows, row, 0)), TextAt(*rows, row, 1),
@@ -219,7 +206,7 @@ Status PostgresMigrator::Apply(const AppliedMigration& row, const std::string& s
     insert.text += ", ";
     insert.Append(millis, Kind::kInt8);
     insert.text += ")";
-    return AskOnce(connection_.get(), insert, Deadline::max()).status();
+    return connection_->Ask(insert, Deadline::max()).status();
   });
 }
 
@@ -235,7 +222,7 @@ Result<std::vector<std::string>> PostgresMigrator::Columns(std::string_view tabl
       " AND attrelid = to_regclass(";
   sql.Append(migrate::QuoteIdentifier(table), Kind::kText);
   sql.text += ") ORDER BY attnum";
-  Result<Rows> rows = AskOnce(connection_.get(), sql, Deadline::max());
+  Result<Rows> rows = connection_->Ask(sql, Deadline::max());
   if (!rows.ok()) return rows.status();
   std::vector<std::string> columns;
   for (int row = 0; row < PQntuples(rows->get()); ++row) columns.push_back(TextAt(*rows, row, 0));

@@ -37,7 +37,4 @@ class PostgresMigrator : public repository::Migrator {
   bool locked_ = false;
 };
 
-// The answer to one statement, or why there is none.
-Result<Rows> AskOnce(Connection* connection, const Sql& sql, Deadline deadline);
-
 }  // namespace storegate::postgres

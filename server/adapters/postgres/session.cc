@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/repository/row_status.h"
 #include "server/repository/wire_sink.h"
 
 namespace storegate::postgres {
@@ -16,11 +17,6 @@ namespace {
 
 // Answers that may be larger are not held as a whole.
 constexpr size_t kWholeBytesMax = 16 << 20;
-
-Status DeadlineExceeded() {
-  return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
-                "The deadline passed before the database was asked.");
-}
 
 }  // namespace
 
@@ -170,7 +166,7 @@ Status PostgresSession::Get(const GetRequest& request, repository::WireSink* sin
                             std::vector<Found>* found) {
   found->assign(request.values.size(), Found());
   if (request.values.empty()) return {};
-  if (Expired(request.deadline)) return DeadlineExceeded();
+  if (Expired(request.deadline)) return repository::TooLate();
   if (Status status = StartGet(request); !status.ok()) return status;
   std::optional<Status> status = FinishGet(Deadline::max(), sink, found);
   return status ? *status : ConnectionLost();
@@ -211,7 +207,7 @@ Status PostgresSession::RunQuery(Deadline deadline, bool stream,
 }
 
 Status PostgresSession::List(const Query& query, repository::Sink* sink) {
-  if (Expired(query.deadline)) return DeadlineExceeded();
+  if (Expired(query.deadline)) return repository::TooLate();
   Plan& plan = plans_.Of(*query.entity);
   const std::vector<const Field*>& fields = plan.columns(query.with_secrets).fields;
   if (Status status = plan.List(query, &sql_); !status.ok()) return status;
@@ -228,7 +224,7 @@ Status PostgresSession::List(const Query& query, repository::Sink* sink) {
 }
 
 Result<int64_t> PostgresSession::Count(const Query& query) {
-  if (Expired(query.deadline)) return DeadlineExceeded();
+  if (Expired(query.deadline)) return repository::TooLate();
   if (Status status = plans_.Of(*query.entity).Count(query, &sql_); !status.ok()) return status;
   int64_t count = 0;
   Status status = RunQuery(query.deadline, false, [&](const PGresult* rows, bool*) {

@@ -17,6 +17,7 @@
 #include "server/adapters/postgres/statements.h"
 #include "server/adapters/postgres/types.h"
 #include "server/repository/backend.h"
+#include "server/repository/row_state.h"
 
 namespace storegate::postgres {
 
@@ -108,12 +109,7 @@ class Writer {
   void TakeRow(const PGresult* rows, int row, repository::Write* write);
 
   // --- One write, as a transaction of its own (change.cc) ---
-  struct State {
-    bool found = false;
-    bool deleted = false;
-    int64_t version = 0;
-    std::vector<Value> values;  // of the fields asked for
-  };
+  using State = repository::RowState;
   void RunAlone(repository::Write* write);
   // True: what went wrong was that others were in the way.
   bool AttemptAlone(repository::Write* write);
@@ -137,7 +133,6 @@ class Writer {
   Status ForeignKeyStatus(const repository::Mutation& mutation);
   Fields FieldsOfIndex(const schema::Entity& entity, const std::string& index);
   Result<State> ReadState(const repository::Mutation& mutation, const Fields& more, bool lock);
-  Status CheckState(const State& state, const repository::Mutation& mutation) const;
   Status CheckReferences(const repository::Mutation& mutation, const Fields& fields);
   Status CheckReferrers(const repository::Mutation& mutation, const Fields& referrers);
   Result<bool> Exists(const Sql& sql, const repository::Mutation& mutation);
@@ -153,8 +148,5 @@ class Writer {
   Mode mode_ = Mode::kSingle;
   bool again_ = false;  // others were in the way: the same once more may do
 };
-
-// Whether a mutation deletes for good.
-bool DeletesForGood(const repository::Mutation& mutation);
 
 }  // namespace storegate::postgres

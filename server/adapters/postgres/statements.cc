@@ -112,7 +112,6 @@ void Plan::Get(const GetRequest& request, Sql* sql, std::vector<int>* key_column
   sql->Clear();
   sql->kept = &get.text;
   *key_columns = get.key_columns;
-  std::vector<Value> values;
   for (size_t i = 0; i < request.key->fields.size(); ++i) {
     const Kind kind = ColumnOf(*request.key->fields[i]).kind;
     if (!many) {

@@ -55,8 +55,8 @@ class Plan {
   // row; that row stays living then until the transaction ends.
   Status Update(const repository::Mutation& mutation, bool references,
                 Sql* sql) const;                                           // a living row
-  void SoftDelete(const repository::Mutation& mutation, Sql* sql) const;   // a living row
-  void Undelete(const repository::Mutation& mutation, Sql* sql) const;     // a deleted row
+  // Deleted softly: a living row; undeleted: a deleted one.
+  void SetDeleted(const repository::Mutation& mutation, bool deleted, Sql* sql) const;
   void Delete(const repository::Mutation& mutation, Sql* sql) const;       // any row
 
   // `_version, deleted (boolean), more…` of the row with that id; nobody changes it

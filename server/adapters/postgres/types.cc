@@ -6,17 +6,18 @@
 #include <string_view>
 #include <utility>
 
-#include "server/adapters/postgres/errors.h"
 #include "server/base/time.h"
 #include "server/base/wire.h"
 #include "server/query/predicate.h"
 #include "server/query/read_value.h"
 #include "server/repository/json.h"
+#include "server/repository/row_status.h"
 #include "server/repository/scalar.h"
 
 namespace storegate::postgres {
 
 using repository::kScalarMax;
+using repository::MalformedColumn;
 using schema::Field;
 using schema::Presence;
 using schema::Type;

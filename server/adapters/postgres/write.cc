@@ -60,10 +60,6 @@ bool Before(const Write* a, const Write* b) {
 
 }  // namespace
 
-bool DeletesForGood(const Mutation& mutation) {
-  return mutation.change == Change::kPurge || !mutation.entity->soft_delete();
-}
-
 Status Writer::Run(std::span<Write* const> writes) {
   Deadline deadline = Deadline::min();
   for (Write* write : writes) {
@@ -152,10 +148,10 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
       }
       case Change::kUpdate:
       case Change::kUpsert: status = plan.Update(first, true, &part.sql); break;
-      case Change::kUndelete: plan.Undelete(first, &part.sql); break;
+      case Change::kUndelete: plan.SetDeleted(first, false, &part.sql); break;
       case Change::kDelete:
       case Change::kPurge:
-        DeletesForGood(first) ? plan.Delete(first, &part.sql) : plan.SoftDelete(first, &part.sql);
+        repository::DeletesForGood(first) ? plan.Delete(first, &part.sql) : plan.SetDeleted(first, true, &part.sql);
         break;
     }
     if (status.ok()) return false;

@@ -1,7 +1,5 @@
 #include "server/adapters/sqlite/dialect.h"
 
-#include <map>
-
 #include "server/adapters/sqlite/backend.h"
 #include "server/adapters/sqlite/predicates.h"
 #include "server/adapters/sqlite/types.h"
@@ -44,12 +42,7 @@ std::string SqliteDdl::IdColumn(const Field& field) const {
 }
 
 std::string SqliteDdl::EnumCheck(const Field& field) const {
-  if (field.type != Type::kEnum || field.nested()) return "";
-  const std::map<int, std::string> names(field.enum_type->names.begin(),
-                                         field.enum_type->names.end());
-  std::string list;
-  for (const auto& [number, name] : names) list += (list.empty() ? "" : ", ") + Text(name);
-  return " CHECK (" + migrate::QuoteIdentifier(field.column) + " IN (" + list + "))";
+  return migrate::EnumCheckSql(field);
 }
 
 std::string SqliteDdl::IndexColumn(const schema::IndexField& field) const {
@@ -58,9 +51,7 @@ std::string SqliteDdl::IndexColumn(const schema::IndexField& field) const {
 
 Result<std::string> SqliteDdl::PredicateSql(const schema::Entity& entity,
                                             std::string_view where) const {
-  Result<query::Template> parsed = query::Template::Parse(where, entity, nullptr, nullptr);
-  if (!parsed.ok()) return parsed.status();
-  Result<query::Predicate> predicate = parsed->Bind(nullptr);
+  const Result<query::Predicate> predicate = migrate::IndexPredicate(entity, where);
   if (!predicate.ok()) return predicate.status();
   return LiteralPredicate(*predicate);
 }

@@ -214,11 +214,4 @@ Status CheckPath(const Location& location) {
   return {};
 }
 
-Status MalformedColumn(const schema::Field& field) {
-  return Status(Code::kInternal, "MALFORMED_DATA",
-                "The field " + field.name + " of a " + field.entity->name +
-                    " in the database holds what it cannot be.")
-      .With("field", field.name);
-}
-
 }  // namespace storegate::sqlite

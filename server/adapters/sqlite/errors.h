@@ -49,7 +49,4 @@ Status OpenFailure(sqlite3* db, int code, const Location& location);
 // that there can be no database: said better than SQLite does.
 Status CheckPath(const Location& location);
 
-// INTERNAL, reason MALFORMED_DATA: a column holds what its field cannot be.
-Status MalformedColumn(const schema::Field& field);
-
 }  // namespace storegate::sqlite

@@ -4,6 +4,7 @@
 
 #include "server/adapters/sqlite/errors.h"
 #include "server/adapters/sqlite/types.h"
+#include "server/repository/row_status.h"
 #include "server/repository/wire_sink.h"
 
 namespace storegate::sqlite {
@@ -14,11 +15,6 @@ using repository::KeyValues;
 using repository::Query;
 
 namespace {
-
-Status DeadlineExceeded() {
-  return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
-                "The deadline passed before the database was asked.");
-}
 
 // Which of the values asked for a row has.
 class ValueIndex {
@@ -82,7 +78,7 @@ Status SqliteSession::Get(const GetRequest& request, repository::WireSink* sink,
 }
 
 Status SqliteSession::List(const Query& query, repository::Sink* sink) {
-  if (Expired(query.deadline)) return DeadlineExceeded();
+  if (Expired(query.deadline)) return repository::TooLate();
   const Plan& plan = plans_.Of(*query.entity);
   const std::vector<const schema::Field*>& fields = plan.columns(query.with_secrets).fields;
   const Result<Sql> sql = plan.List(query);
@@ -99,7 +95,7 @@ Status SqliteSession::List(const Query& query, repository::Sink* sink) {
 }
 
 Result<int64_t> SqliteSession::Count(const Query& query) {
-  if (Expired(query.deadline)) return DeadlineExceeded();
+  if (Expired(query.deadline)) return repository::TooLate();
   const Result<Sql> sql = plans_.Of(*query.entity).Count(query);
   if (!sql.ok()) return sql.status();
   const Bounded bounded(connection_.get(), query.deadline);

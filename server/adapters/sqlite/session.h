@@ -10,6 +10,7 @@
 #include "server/adapters/sqlite/connection.h"
 #include "server/adapters/sqlite/statements.h"
 #include "server/repository/backend.h"
+#include "server/repository/row_state.h"
 
 namespace storegate::sqlite {
 
@@ -43,12 +44,7 @@ class Writer {
 
  private:
   using Fields = std::vector<const schema::Field*>;
-  struct State {
-    bool found = false;
-    bool deleted = false;
-    int64_t version = 0;
-    std::vector<Value> values;  // of the fields asked for
-  };
+  using State = repository::RowState;
 
   void RunWrite(repository::Write* write);
   Status Change(const repository::Mutation& mutation, repository::Sink* sink);
@@ -65,11 +61,9 @@ class Writer {
                      const schema::Key& key);
   Status ForeignKeyStatus(const repository::Mutation& mutation);
   Result<State> ReadState(const repository::Mutation& mutation, const Fields& more);
-  Status CheckState(const State& state, const repository::Mutation& mutation) const;
   Status CheckReferences(const repository::Mutation& mutation, const Fields& fields);
   Status CheckReferrers(const repository::Mutation& mutation, const Fields& referrers);
   Status NotMatched(const repository::Mutation& mutation);
-  bool DeletesForGood(const repository::Mutation& mutation) const;
   void Rollback();
   Result<bool> Exists(const Sql& sql);
   void Lose(const Status& status);

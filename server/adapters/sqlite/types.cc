@@ -3,13 +3,14 @@
 #include <limits>
 #include <utility>
 
-#include "server/adapters/sqlite/errors.h"
 #include "server/base/time.h"
 #include "server/query/predicate.h"
 #include "server/repository/json.h"
+#include "server/repository/row_status.h"
 
 namespace storegate::sqlite {
 
+using repository::MalformedColumn;
 using schema::Field;
 using schema::Presence;
 using schema::Type;

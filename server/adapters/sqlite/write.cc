@@ -144,24 +144,10 @@ Status Writer::UniqueStatus(const Mutation& mutation, const Fields& named) {
     const schema::Key& key = entity.keys[i];
     Result<State> state = ReadState(mutation, key.fields);
     if (!state.ok()) return state.status();
-    repository::GetRequest request{&entity, &key, {{}}, true};
-    bool null = false;
-    for (size_t part = 0; part < key.fields.size(); ++part) {
-      const Field* field = key.fields[part];
-      const bool written =
-          mutation.record != nullptr &&
-          (!state->found || std::ranges::find(mutation.fields, field) != mutation.fields.end());
-      Result<Value> value = Value();
-      if (written) {
-        value = ColumnValue(*mutation.record, *field);
-      } else if (state->found) {
-        value = state->values[part];
-      }
-      if (!value.ok()) return value.status();
-      null = null || IsNull(*value);
-      request.values[0].push_back(*std::move(value));
-    }
-    if (null) continue;
+    Result<repository::KeyValues> values = repository::KeyAfter(mutation, key, *state);
+    if (!values.ok()) return values.status();
+    if (values->empty()) continue;
+    const repository::GetRequest request{&entity, &key, {*std::move(values)}, true};
     Result<bool> taken = Taken(plans_.Of(entity).Get(request), mutation, key);
     if (!taken.ok()) return taken.status();
     if (*taken) return repository::UniqueViolation(entity, key.fields);
@@ -181,11 +167,11 @@ Result<bool> Writer::Taken(const Sql& sql, const Mutation& mutation, const schem
   if (!cursor.ok()) return cursor.status();
   int code;
   while ((code = cursor->Step()) == SQLITE_ROW) {
-    if (ReadColumn(cursor->row(), column(entity.id), *entity.id) == mutation.id) continue;
+    const Value id = ReadColumn(cursor->row(), column(entity.id), *entity.id);
     const bool deleted =
         entity.soft_delete() &&
         sqlite3_column_type(cursor->row(), column(entity.delete_time)) != SQLITE_NULL;
-    if (!deleted || key.unique != schema::Unique::kLive) return true;
+    if (repository::InTheWay(mutation, key, id, deleted)) return true;
   }
   if (code == SQLITE_DONE) return false;
   return ToStatus(connection_.handle(), code);
@@ -240,17 +226,7 @@ Status Writer::Update(const Mutation& mutation, Sink* sink) {
     if (state->found || mutation.expected_version) return CheckState(*state, mutation);
     return Insert(mutation, sink);
   }
-  std::vector<const Field*> written;
-  for (const Field* field : mutation.check_references) {
-    if (std::ranges::find(mutation.fields, field) != mutation.fields.end()) {
-      written.push_back(field);
-    }
-  }
-  return CheckReferences(mutation, written);
-}
-
-bool Writer::DeletesForGood(const Mutation& mutation) const {
-  return mutation.change == Change::kPurge || !mutation.entity->soft_delete();
+  return CheckReferences(mutation, repository::WrittenReferences(mutation));
 }
 
 Status Writer::Delete(const Mutation& mutation, Sink* sink) {
@@ -313,24 +289,6 @@ Result<Writer::State> Writer::ReadState(const Mutation& mutation, const Fields& 
     state.values.push_back(ReadColumn(cursor->row(), index++, *field));
   }
   return state;
-}
-
-Status Writer::CheckState(const State& state, const Mutation& mutation) const {
-  const schema::Entity& entity = *mutation.entity;
-  if (!state.found) {
-    // An upsert with an etag is about a row that was there: it never inserts.
-    if (mutation.change == Change::kUpsert) return repository::EtagMismatch(entity, mutation.id);
-    return repository::RecordNotFound(entity, mutation.id);
-  }
-  if (mutation.change == Change::kUndelete) {
-    if (!state.deleted) return repository::RecordNotDeleted(entity, mutation.id);
-  } else if (mutation.change != Change::kPurge && state.deleted) {
-    return repository::RecordDeleted(entity, mutation.id);
-  }
-  if (mutation.expected_version && *mutation.expected_version != state.version) {
-    return repository::EtagMismatch(entity, mutation.id);
-  }
-  return {};
 }
 
 Status Writer::CheckReferences(const Mutation& mutation, const Fields& fields) {
