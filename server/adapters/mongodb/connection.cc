@@ -1,0 +1,284 @@
+#include "server/adapters/mongodb/connection.h"
+
+#include <algorithm>
+#include <string>
+
+namespace storegate::mongodb {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// What is left for the server to do it in, in ms; 0: no bound.
+int64_t LeftUntil(Deadline deadline) {
+  if (deadline == Deadline::max()) return 0;
+  return std::max<int64_t>(
+      1, duration_cast<milliseconds>(deadline - steady_clock::now()).count());
+}
+
+// How long a server is given to forget a cursor that nobody reads to its end.
+constexpr milliseconds kCloseTimeout{1000};
+
+// A getMore has the bound of the command that it goes on with.
+bool MayBeBounded(const Bson& command) {
+  bson_iter_t at;
+  return bson_iter_init(&at, command.get()) && bson_iter_next(&at) &&
+         std::string_view(bson_iter_key(&at)) != "getMore";
+}
+
+bool HasLabel(const bson_t* reply, const char* label) {
+  return mongoc_error_has_label(reply, label);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Connection>> Connection::Open(std::shared_ptr<Pool> pool, Deadline until) {
+  Client* client = pool->TryPop();
+  if (client == nullptr) {
+    return Status(Code::kResourceExhausted, "POOL_EXHAUSTED",
+                  "All " + std::to_string(pool->options().pool_size) +
+                      " connections of the pool are in use; raise maxPoolSize.");
+  }
+  std::unique_ptr<Connection> connection(new Connection(std::move(pool), client));
+  connection->Begin(until);
+  Bson ping;
+  ping.AddInt32("ping", 1);
+  const Answer answer = connection->Read(ping);
+  if (!answer.ok()) {
+    Pool& asked = connection->pool();
+    const bool reached = connection->last_error_.domain != 0 &&
+                         connection->last_error_.domain != MONGOC_ERROR_SERVER_SELECTION;
+    return OpenFailure(reached ? connection->last_error_ : asked.last_error(), asked.user(),
+                       asked.database());
+  }
+  connection->statements_ = 0;
+  return connection;
+}
+
+Connection::Connection(std::shared_ptr<Pool> pool, Client* client)
+    : pool_(std::move(pool)), client_(client) {}
+
+Connection::~Connection() {
+  if (in_transaction_) Abort();
+  session_.reset();
+  pool_->Push(client_);
+}
+
+void Connection::Begin(Deadline deadline) {
+  deadline_ = deadline;
+  const Deadline give_up =
+      deadline == Deadline::max() ? deadline : deadline + pool_->options().grace;
+  client_->bound.Begin(std::min(give_up, steady_clock::now() + pool_->options().socket_timeout));
+}
+
+bool Connection::Fresh() { return !lost_; }
+
+Failure Connection::Unreachable() const {
+  return {Failure::What::kUnreachable, DatabaseUnreachable(), ""};
+}
+
+Answer Connection::Read(const Bson& command) {
+  return Run(Kind::kRead, command);
+}
+
+Answer Connection::Write(const Bson& command) {
+  return Run(Kind::kWrite, command);
+}
+
+Answer Connection::Run(Kind kind, const Bson& command, uint32_t server) {
+  Answer answer = RunOnce(kind, command, server);
+  // Nothing of it had been sent; there is another connection now.
+  if (!answer.ok() && client_->bound.stale && client_->bound.written == 0 && !in_transaction_) {
+    answer = RunOnce(kind, command, server);
+  }
+  if (answer.ok()) return answer;
+  if (kind == Kind::kRead && answer.failure->what == Failure::What::kUnknown) {
+    answer.failure = Unreachable();
+  }
+  lost_ = lost_ || answer.failure->what == Failure::What::kUnknown ||
+          answer.failure->what == Failure::What::kUnreachable;
+  return answer;
+}
+
+Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
+  Answer answer;
+  const Deadline patience =
+      std::min(deadline_, steady_clock::now() + pool_->options().server_selection_timeout);
+  if (!pool_->AwaitServer(patience)) {
+    answer.failure = Unreachable();
+    return answer;
+  }
+  Bson bounded = Bson::CopyOf(command.get());
+  if (const int64_t left = LeftUntil(deadline_); left > 0 && MayBeBounded(command)) {
+    bounded.AddInt64("maxTimeMS", left);
+  }
+  Bson options;
+  if (server != 0) options.AddInt32("serverId", static_cast<int32_t>(server));
+  bson_error_t error{};
+  if (in_transaction_ &&
+      !mongoc_client_session_append(session_.get(), options.get(), &error)) {
+    answer.failure = Explain(error, nullptr, false, false);
+    return answer;
+  }
+  client_->bound.stale = false;
+  client_->bound.written = 0;
+  ++statements_;
+  // libmongoc makes a reply whether it succeeds or not.
+  bson_t reply;
+  SetSending(&client_->bound);
+  const char* database = pool_->database().c_str();
+  const bool ok =
+      kind == Kind::kRead
+          ? mongoc_client_read_command_with_opts(client_->handle, database, bounded.get(), nullptr,
+                                                 options.get(), &reply, &error)
+          : mongoc_client_write_command_with_opts(client_->handle, database, bounded.get(),
+                                                  options.get(), &reply, &error);
+  SetSending(nullptr);
+  answer.reply = Bson::CopyOf(&reply);
+  bson_destroy(&reply);
+  bson_iter_t at;
+  if (bson_iter_init_find(&at, answer.reply.get(), "writeConcernError")) {
+    answer.failure = Failure{Failure::What::kUnknown, WriteUnknown(), ""};
+    LogUnconfirmed(answer.reply.get());
+    return answer;
+  }
+  // What became of each part of it is for the caller to read.
+  if (bson_iter_init_find(&at, answer.reply.get(), "writeErrors")) return answer;
+  if (!ok) {
+    last_error_ = error;
+    answer.failure = Explain(error, answer.reply.get(), client_->bound.written > 0,
+                             client_->bound.silent || Expired(deadline_));
+  }
+  return answer;
+}
+
+Status Connection::BeginTransaction() {
+  bson_error_t error{};
+  if (session_ == nullptr) session_.reset(mongoc_client_start_session(client_->handle, nullptr, &error));
+  if (session_ == nullptr ||
+      !mongoc_client_session_start_transaction(session_.get(), nullptr, &error)) {
+    return Explain(error, nullptr, false, false).status;
+  }
+  in_transaction_ = true;
+  return {};
+}
+
+std::optional<Failure> Connection::Commit() {
+  in_transaction_ = false;
+  // A commit may be sent again as often as one likes: it happens once.
+  for (;;) {
+    client_->bound.written = 0;
+    bson_error_t error{};
+    bson_t reply;
+    SetSending(&client_->bound);
+    const bool ok = mongoc_client_session_commit_transaction(session_.get(), &reply, &error);
+    SetSending(nullptr);
+    const Bson answer = Bson::CopyOf(&reply);
+    bson_destroy(&reply);
+    if (ok) return std::nullopt;
+    const bool late = client_->bound.silent || Expired(deadline_);
+    if (HasLabel(answer.get(), "UnknownTransactionCommitResult")) {
+      if (!late && pool_->AwaitServer(deadline_)) continue;
+      lost_ = true;
+      session_.reset();
+      return Failure{Failure::What::kUnknown, WriteUnknown(), ""};
+    }
+    Failure failure = Explain(error, answer.get(), true, late);
+    if (HasLabel(answer.get(), "TransientTransactionError")) {
+      failure.what = Failure::What::kAgain;
+    }
+    return failure;
+  }
+}
+
+void Connection::Abort() {
+  if (!in_transaction_) return;
+  in_transaction_ = false;
+  bson_error_t error{};
+  SetSending(&client_->bound);
+  // Best effort: a transaction that nobody goes on with ends by itself.
+  mongoc_client_session_abort_transaction(session_.get(), &error);
+  SetSending(nullptr);
+}
+
+uint32_t Connection::SelectServer(std::optional<Failure>* failure) {
+  const Deadline patience =
+      std::min(deadline_, steady_clock::now() + pool_->options().server_selection_timeout);
+  bson_error_t error{};
+  mongoc_server_description_t* server = nullptr;
+  if (pool_->AwaitServer(patience)) {
+    server = mongoc_client_select_server(client_->handle, true, nullptr, &error);
+  }
+  if (server == nullptr) {
+    *failure = Unreachable();
+    lost_ = true;
+    return 0;
+  }
+  const uint32_t id = mongoc_server_description_id(server);
+  mongoc_server_description_destroy(server);
+  return id;
+}
+
+Cursor::Cursor(Connection* connection, const Bson& command) : connection_(*connection) {
+  bson_iter_t at;
+  if (bson_iter_init(&at, command.get()) && bson_iter_next(&at) && BSON_ITER_HOLDS_UTF8(&at)) {
+    collection_ = bson_iter_utf8(&at, nullptr);
+  }
+  server_ = connection_.SelectServer(&failure_);
+  if (!failure_) Take(connection_.Run(Connection::Kind::kRead, command, server_), "firstBatch");
+}
+
+Cursor::~Cursor() {
+  if (id_ == 0 || connection_.lost() || server_ == 0) return;
+  Bson kill;
+  kill.AddText("killCursors", collection_);
+  BsonArray cursors;
+  bson_append_int64(cursors.bson().get(), "0", 1, id_);
+  kill.AddArray("cursors", cursors.bson());
+  connection_.client_->bound.until =
+      std::min(connection_.client_->bound.until, steady_clock::now() + kCloseTimeout);
+  connection_.Run(Connection::Kind::kRead, kill, server_);
+  --connection_.statements_;
+}
+
+void Cursor::Take(Answer answer, const char* batch) {
+  in_batch_ = false;
+  id_ = 0;
+  if (!answer.ok()) {
+    failure_ = std::move(answer.failure);
+    return;
+  }
+  reply_ = std::move(answer.reply);
+  bson_iter_t at, cursor;
+  if (bson_iter_init_find(&at, reply_.get(), "cursor") && BSON_ITER_HOLDS_DOCUMENT(&at) &&
+      bson_iter_recurse(&at, &cursor)) {
+    while (bson_iter_next(&cursor)) {
+      const std::string_view key = bson_iter_key(&cursor);
+      if (key == "id") {
+        id_ = bson_iter_as_int64(&cursor);
+      } else if (key == batch && BSON_ITER_HOLDS_ARRAY(&cursor)) {
+        in_batch_ = bson_iter_recurse(&cursor, &at_);
+      }
+    }
+  }
+}
+
+const bson_t* Cursor::Next() {
+  for (;;) {
+    if (in_batch_ && bson_iter_next(&at_)) {
+      const uint8_t* data;
+      uint32_t length;
+      if (!BSON_ITER_HOLDS_DOCUMENT(&at_)) continue;
+      bson_iter_document(&at_, &length, &data);
+      if (bson_init_static(&document_, data, length)) return &document_;
+      continue;
+    }
+    if (id_ == 0 || failure_) return nullptr;
+    Bson more;
+    more.AddInt64("getMore", id_).AddText("collection", collection_);
+    Take(connection_.Run(Connection::Kind::kRead, more, server_), "nextBatch");
+  }
+}
+
+}  // namespace storegate::mongodb
