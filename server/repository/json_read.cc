@@ -5,7 +5,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <google/protobuf/descriptor.h>
 
@@ -14,6 +13,7 @@
 #include "server/base/wire.h"
 #include "server/repository/json.h"
 #include "server/repository/json_scanner.h"
+#include "server/repository/nested_wire.h"
 #include "server/repository/scalar.h"
 
 namespace storegate::repository {
@@ -26,11 +26,8 @@ using schema::Type;
 
 namespace {
 
-// Fields of google.protobuf.Value.
-enum ValueField { kNullValue = 1, kNumberValue, kStringValue, kBoolValue, kStructValue, kListValue };
-
-template <typename Number>
-bool Parse(std::string_view text, Number* value) {
+template <typename Numeral>
+bool Parse(std::string_view text, Numeral* value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
   return error == std::errc() && end == text.data() + text.size();
 }
@@ -62,39 +59,6 @@ bool ParseInteger(std::string_view token, int64_t* value) {
   return true;
 }
 
-bool InRange(Type type, int64_t value) {
-  switch (type) {
-    case Type::kInt32:
-    case Type::kEnum: return value >= INT32_MIN && value <= INT32_MAX;
-    case Type::kUint32: return value >= 0 && value <= UINT32_MAX;
-    default: return true;
-  }
-}
-
-bool IsReal(Type type) { return type == Type::kFloat || type == Type::kDouble; }
-
-// Numbers, bools and enums: what a list of is packed.
-bool IsNumeric(Type type) {
-  switch (type) {
-    case Type::kBool:
-    case Type::kInt32:
-    case Type::kInt64:
-    case Type::kUint32:
-    case Type::kFloat:
-    case Type::kDouble:
-    case Type::kEnum: return true;
-    default: return false;
-  }
-}
-
-// How one value travels, within its wrapper if it has one.
-FieldDescriptor::Type TravelType(const Shape& shape) {
-  const FieldDescriptor* field = shape.descriptor;
-  if (shape.presence == Presence::kMap) field = field->message_type()->map_value();
-  if (shape.wrapper) field = field->message_type()->FindFieldByNumber(1);
-  return field->type();
-}
-
 class Reader {
  public:
   Reader(std::string_view json, std::string* out) : json_(json), out_(out) {}
@@ -105,9 +69,7 @@ class Reader {
  private:
   bool Field(const Shape& shape) {
     // Null is unset, but for a Value, of which it is one.
-    const bool dynamic = shape.type == Type::kValue &&
-                         shape.presence != Presence::kRepeated && shape.presence != Presence::kMap;
-    if (!dynamic && json_.Peek() == 'n') return json_.Literal("null");
+    if (!IsDynamic(shape) && json_.Peek() == 'n') return json_.Literal("null");
     switch (shape.presence) {
       case Presence::kMap: return Map(shape);
       case Presence::kRepeated:
@@ -123,7 +85,7 @@ class Reader {
     return json_.Object([&](std::string_view key) {
       const size_t before = out_->size();
       const size_t start = wire::Begin(shape.number, out_);
-      if (!MapKey(key, shape.key->type())) return false;
+      if (!AppendMapKey(key, shape.key->type(), out_)) return false;
       const size_t value = out_->size();
       if (!Value(shape, 2, false)) return false;
       if (out_->size() == value) {
@@ -135,42 +97,16 @@ class Reader {
     });
   }
 
-  bool MapKey(std::string_view key, FieldDescriptor::Type type) {
-    int64_t number = 0;
-    switch (type) {
-      case FieldDescriptor::TYPE_STRING: wire::AppendBytes(1, key, out_); return true;
-      case FieldDescriptor::TYPE_BOOL:
-        if (key != "true" && key != "false") return false;
-        number = key == "true";
-        break;
-      case FieldDescriptor::TYPE_UINT32:
-      case FieldDescriptor::TYPE_FIXED32:
-        if (!Parse(key, &number) || !InRange(Type::kUint32, number)) return false;
-        break;
-      case FieldDescriptor::TYPE_INT32:
-      case FieldDescriptor::TYPE_SINT32:
-      case FieldDescriptor::TYPE_SFIXED32:
-        if (!Parse(key, &number) || !InRange(Type::kInt32, number)) return false;
-        break;
-      default:
-        if (!Parse(key, &number)) return false;
-    }
-    char buffer[kScalarMax];
-    const char* end = PutInteger(type, number, PutTag(1, WireTypeOf(type), buffer));
-    out_->append(buffer, end - buffer);
-    return true;
-  }
-
   bool Packed(const Shape& shape) {
     const FieldDescriptor::Type type = TravelType(shape);
     const size_t before = out_->size();
     const size_t start = wire::Begin(shape.number, out_);
     if (!json_.Array([&] {
-          Scalar scalar;
-          if (!ReadScalar(shape, &scalar)) return false;
-          if (!scalar.known) return true;
+          Number number;
+          if (!ReadNumber(shape, &number)) return false;
+          if (!number.known) return true;
           char buffer[kScalarMax];
-          const char* end = PutScalar(shape, type, scalar, buffer);
+          const char* end = PutNumber(shape, type, number, buffer);
           out_->append(buffer, end - buffer);
           return true;
         })) {
@@ -187,15 +123,24 @@ class Reader {
   // One value as field `number`. Nothing is appended for an enum name that
   // nobody knows, nor for a zero where `leave_out_zero`.
   bool Value(const Shape& shape, int number, bool leave_out_zero) {
-    if (IsNumeric(shape.type)) return Numeric(shape, number, leave_out_zero);
+    if (IsNumeric(shape.type)) {
+      Number value;
+      if (!ReadNumber(shape, &value)) return false;
+      AppendNumber(shape, number, leave_out_zero, value, out_);
+      return true;
+    }
     std::string_view text;
     switch (shape.type) {
       case Type::kString:
-        return json_.String(&text) && Long(shape, number, text, leave_out_zero);
+        if (!json_.String(&text)) return false;
+        AppendLong(shape, number, leave_out_zero, text, out_);
+        return true;
       case Type::kBytes: {
         if (!json_.String(&text)) return false;
         const std::optional<std::string> bytes = Base64Decode(text);
-        return bytes.has_value() && Long(shape, number, *bytes, leave_out_zero);
+        if (!bytes) return false;
+        AppendLong(shape, number, leave_out_zero, *bytes, out_);
+        return true;
       }
       case Type::kTimestamp: {
         if (!json_.String(&text)) return false;
@@ -231,89 +176,39 @@ class Reader {
     }
   }
 
-  bool Long(const Shape& shape, int number, std::string_view content, bool leave_out_zero) {
-    if (shape.wrapper) {
-      const size_t start = wire::Begin(number, out_);
-      if (!content.empty()) wire::AppendBytes(1, content, out_);
-      wire::End(start, out_);
-    } else if (!content.empty() || !leave_out_zero) {
-      wire::AppendBytes(number, content, out_);
-    }
-    return true;
-  }
-
-  struct Scalar {
-    bool known = true;  // false: an enum's name that this schema does not have
-    int64_t integer = 0;
-    double real = 0;
-  };
-
-  static char* PutScalar(const Shape& shape, FieldDescriptor::Type type, const Scalar& scalar,
-                         char* p) {
-    return IsReal(shape.type) ? PutReal(type, scalar.real, p) : PutInteger(type, scalar.integer, p);
-  }
-
-  bool Numeric(const Shape& shape, int number, bool leave_out_zero) {
-    Scalar scalar;
-    if (!ReadScalar(shape, &scalar)) return false;
-    if (!scalar.known) return true;
-    const FieldDescriptor::Type type = TravelType(shape);
-    const bool zero = IsReal(shape.type) ? scalar.real == 0 : scalar.integer == 0;
-    char buffer[kScalarMax];
-    if (shape.wrapper) {
-      char* end = buffer;
-      if (!zero) end = PutScalar(shape, type, scalar, PutTag(1, WireTypeOf(type), end));
-      AppendSmallMessage(number, buffer, end, out_);
-    } else if (!zero || !leave_out_zero) {
-      const char* end = PutScalar(shape, type, scalar, PutTag(number, WireTypeOf(type), buffer));
-      out_->append(buffer, end - buffer);
-    }
-    return true;
-  }
-
-  bool ReadScalar(const Shape& shape, Scalar* scalar) {
+  bool ReadNumber(const Shape& shape, Number* number) {
     const char first = json_.Peek();
     std::string_view token;
     if (shape.type == Type::kBool) {
-      scalar->integer = first == 't';
+      number->integer = first == 't';
       return json_.Literal(first == 't' ? "true" : "false");
     }
     if (first == '"') {
       if (!json_.String(&token)) return false;
       if (shape.type == Type::kEnum) {
-        const std::optional<int> number = shape.enum_type->NumberOf(token);
-        scalar->known = number.has_value();
-        scalar->integer = number.value_or(0);
+        const std::optional<int> value = shape.enum_type->NumberOf(token);
+        number->known = value.has_value();
+        number->integer = value.value_or(0);
         return true;
       }
       if (IsReal(shape.type)) {
-        scalar->real = token.starts_with('-') ? -INFINITY : INFINITY;
+        number->real = token.starts_with('-') ? -INFINITY : INFINITY;
         return token == "Infinity" || token == "-Infinity";
       }
-      return Parse(token, &scalar->integer) && InRange(shape.type, scalar->integer);
+      return Parse(token, &number->integer) && InRange(shape.type, number->integer);
     }
     if (!json_.Number(&token)) return false;
-    if (shape.type == Type::kFloat) return ParseReal<float>(token, &scalar->real);
-    if (shape.type == Type::kDouble) return ParseReal<double>(token, &scalar->real);
-    return ParseInteger(token, &scalar->integer) && InRange(shape.type, scalar->integer);
+    if (shape.type == Type::kFloat) return ParseReal<float>(token, &number->real);
+    if (shape.type == Type::kDouble) return ParseReal<double>(token, &number->real);
+    return ParseInteger(token, &number->integer) && InRange(shape.type, number->integer);
   }
 
   bool Nested(const MessageType& type) {
-    // A message has each name at most once: two would be merged on the wire.
-    uint64_t few_seen = 0;
-    std::vector<bool> many_seen(type.fields.size() > 64 ? type.fields.size() : 0);
+    NamesSeen seen(type);
     return json_.Object([&](std::string_view key) {
       const Shape* shape = type.Find(key);
       if (shape == nullptr) return json_.Skip();
-      const size_t index = shape - type.fields.data();
-      if (many_seen.empty()) {
-        const uint64_t bit = uint64_t{1} << index;
-        if (few_seen & bit) return false;
-        few_seen |= bit;
-      } else {
-        if (many_seen[index]) return false;
-        many_seen[index] = true;
-      }
+      if (!seen.Add(*shape)) return false;
       return Field(*shape);
     });
   }

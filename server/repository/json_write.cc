@@ -1,10 +1,8 @@
 // Messages → JSON text, by reflection.
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
@@ -12,6 +10,7 @@
 #include "server/base/text.h"
 #include "server/base/time.h"
 #include "server/repository/json.h"
+#include "server/repository/slot.h"
 
 namespace storegate::repository {
 
@@ -67,95 +66,6 @@ void AppendReal(Real value, std::string* out) {
   } else {
     *out += std::isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
   }
-}
-
-// One value of a field: of a singular one, or element `index` of a repeated one.
-struct Slot {
-  const Message& message;
-  const FieldDescriptor* field;
-  int index = -1;
-
-  // Calls Reflection's getter for the field, singular or repeated.
-  template <typename T>
-  T Read(T (Reflection::*one)(const Message&, const FieldDescriptor*) const,
-         T (Reflection::*of_many)(const Message&, const FieldDescriptor*, int) const) const {
-    const Reflection* reflection = message.GetReflection();
-    return index < 0 ? (reflection->*one)(message, field)
-                     : (reflection->*of_many)(message, field, index);
-  }
-
-  const Message& AsMessage() const {
-    const Reflection* reflection = message.GetReflection();
-    return index < 0 ? reflection->GetMessage(message, field)
-                     : reflection->GetRepeatedMessage(message, field, index);
-  }
-  const std::string& AsString(std::string* scratch) const {
-    const Reflection* reflection = message.GetReflection();
-    return index < 0 ? reflection->GetStringReference(message, field, scratch)
-                     : reflection->GetRepeatedStringReference(message, field, index, scratch);
-  }
-};
-
-// The slot of field `number` of a message that protobuf itself defines.
-Slot Member(const Message& message, int number, int index = -1) {
-  return {message, message.GetDescriptor()->FindFieldByNumber(number), index};
-}
-
-int64_t ReadInt64(const Slot& slot) {
-  return slot.Read(&Reflection::GetInt64, &Reflection::GetRepeatedInt64);
-}
-int32_t ReadInt32(const Slot& slot) {
-  return slot.Read(&Reflection::GetInt32, &Reflection::GetRepeatedInt32);
-}
-
-// Entries of a map in the order of their keys. A message parsed from bytes that
-// hold a key twice has both entries; the last one counts, as for any parser.
-std::vector<const Message*> SortedEntries(const Message& message, const FieldDescriptor* map) {
-  const Reflection* reflection = message.GetReflection();
-  const int size = reflection->FieldSize(message, map);
-  std::vector<const Message*> entries;
-  entries.reserve(size);
-  for (int i = 0; i < size; ++i) {
-    entries.push_back(&reflection->GetRepeatedMessage(message, map, i));
-  }
-  const FieldDescriptor* key = map->message_type()->map_key();
-  const auto sort = [&](const auto& read) {
-    const auto less = [&](const Message* a, const Message* b) { return read(*a) < read(*b); };
-    std::stable_sort(entries.begin(), entries.end(), less);
-    size_t kept = 0;
-    for (size_t i = 0; i < entries.size(); ++i) {
-      const bool again = i + 1 < entries.size() && !less(entries[i], entries[i + 1]);
-      if (!again) entries[kept++] = entries[i];
-    }
-    entries.resize(kept);
-  };
-  if (entries.size() < 2) return entries;
-  const Reflection* of_entry = entries[0]->GetReflection();
-  switch (key->cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL:
-      sort([&](const Message& entry) { return of_entry->GetBool(entry, key); });
-      break;
-    case FieldDescriptor::CPPTYPE_INT32:
-      sort([&](const Message& entry) { return of_entry->GetInt32(entry, key); });
-      break;
-    case FieldDescriptor::CPPTYPE_INT64:
-      sort([&](const Message& entry) { return of_entry->GetInt64(entry, key); });
-      break;
-    case FieldDescriptor::CPPTYPE_UINT32:
-      sort([&](const Message& entry) { return of_entry->GetUInt32(entry, key); });
-      break;
-    case FieldDescriptor::CPPTYPE_UINT64:
-      sort([&](const Message& entry) { return of_entry->GetUInt64(entry, key); });
-      break;
-    default: {
-      // char_traits compares bytes as unsigned, which is the order of code points.
-      std::string scratch;  // unused: entries keep their keys as std::string
-      sort([&](const Message& entry) -> const std::string& {
-        return of_entry->GetStringReference(entry, key, &scratch);
-      });
-    }
-  }
-  return entries;
 }
 
 class Writer {
@@ -231,18 +141,10 @@ class Writer {
         out_->push_back('"');
         return;
       }
-      case Type::kTimestamp: {
-        const Message& time = slot.AsMessage();
-        const int64_t millis =
-            ReadInt64(Member(time, 1)) * 1000 + ReadInt32(Member(time, 2)) / 1000000;
-        return AppendString(FormatTimestamp(millis), out_);
-      }
-      case Type::kDuration: {
-        const Message& duration = slot.AsMessage();
-        const int64_t micros =
-            ReadInt64(Member(duration, 1)) * 1000000 + ReadInt32(Member(duration, 2)) / 1000;
-        return AppendString(FormatDuration(micros), out_);
-      }
+      case Type::kTimestamp:
+        return AppendString(FormatTimestamp(MillisOf(slot.AsMessage())), out_);
+      case Type::kDuration:
+        return AppendString(FormatDuration(MicrosOf(slot.AsMessage())), out_);
       case Type::kStruct: return Struct(slot.AsMessage());
       case Type::kValue: return DynamicValue(slot.AsMessage());
       case Type::kListValue: return List(slot.AsMessage());
