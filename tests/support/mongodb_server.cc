@@ -63,10 +63,6 @@ std::string WithDatabase(const std::string& uri, const std::string& database) {
   return uri.substr(0, path) + "/" + database + options;
 }
 
-struct Destroy {
-  void operator()(bson_t* document) const { bson_destroy(document); }
-};
-
 bool Bool(const bson_t& reply, const char* field) {
   bson_iter_t at;
   return bson_iter_init_find(&at, &reply, field) && bson_iter_as_bool(&at);
@@ -156,42 +152,56 @@ const MongodbServer& SharedMongodb() {
   return *server;
 }
 
-bool RunMongodbCommand(const std::string& url, const bson_t& command, bson_t* reply,
-                       std::string* failed) {
+struct MongodbClient::Driver {
+  ~Driver() {
+    if (client != nullptr) mongoc_client_destroy(client);
+    if (uri != nullptr) mongoc_uri_destroy(uri);
+  }
+  mongoc_uri_t* uri = nullptr;
+  mongoc_client_t* client = nullptr;
+};
+
+MongodbClient::MongodbClient(const std::string& url) : driver_(std::make_unique<Driver>()) {
   mongoc_init();
+  bson_error_t error;
+  driver_->uri = mongoc_uri_new_with_error(url.c_str(), &error);
+  if (driver_->uri == nullptr) Die(url + ": " + error.message);
+  driver_->client = mongoc_client_new_from_uri(driver_->uri);
+  if (driver_->client == nullptr) Die(url + " makes no client");
+  mongoc_client_set_error_api(driver_->client, MONGOC_ERROR_API_VERSION_2);
+}
+
+MongodbClient::~MongodbClient() = default;
+
+bool MongodbClient::Run(const bson_t& command, bson_t* reply, std::string* failed) {
   bson_t unwanted;
   bson_error_t error = {};
-  std::unique_ptr<mongoc_uri_t, decltype(&mongoc_uri_destroy)> uri(
-      mongoc_uri_new_with_error(url.c_str(), &error), mongoc_uri_destroy);
-  bool done = false;
-  if (uri == nullptr) {
-    bson_init(reply != nullptr ? reply : &unwanted);
-  } else {
-    std::unique_ptr<mongoc_client_t, decltype(&mongoc_client_destroy)> client(
-        mongoc_client_new_from_uri(uri.get()), mongoc_client_destroy);
-    mongoc_client_set_error_api(client.get(), MONGOC_ERROR_API_VERSION_2);
-    const char* database = mongoc_uri_get_database(uri.get());
-    done = mongoc_client_command_simple(client.get(), database != nullptr ? database : "admin",
-                                        &command, nullptr, reply != nullptr ? reply : &unwanted,
-                                        &error);
-  }
+  const char* database = mongoc_uri_get_database(driver_->uri);
+  const bool done =
+      mongoc_client_command_simple(driver_->client, database != nullptr ? database : "admin",
+                                   &command, nullptr, reply != nullptr ? reply : &unwanted, &error);
   if (reply == nullptr) bson_destroy(&unwanted);
   if (!done && failed == nullptr) {
-    char* text = bson_as_relaxed_extended_json(&command, nullptr);
+    const char* text = bson_as_relaxed_extended_json(&command, nullptr);
     Die(std::string(text) + ": " + error.message);
   }
   if (!done) *failed = error.message;
   return done;
 }
 
+bool MongodbClient::Run(const std::string& command, bson_t* reply, std::string* failed) {
+  bson_error_t error;
+  bson_t* document = bson_new_from_json(reinterpret_cast<const uint8_t*>(command.data()),
+                                        static_cast<ssize_t>(command.size()), &error);
+  if (document == nullptr) Die(command + ": " + error.message);
+  const bool done = Run(*document, reply, failed);
+  bson_destroy(document);
+  return done;
+}
+
 bool RunMongodbCommand(const std::string& url, const std::string& command, bson_t* reply,
                        std::string* failed) {
-  bson_error_t error;
-  std::unique_ptr<bson_t, Destroy> document(
-      bson_new_from_json(reinterpret_cast<const uint8_t*>(command.data()),
-                         static_cast<ssize_t>(command.size()), &error));
-  if (document == nullptr) Die(command + ": " + error.message);
-  return RunMongodbCommand(url, *document, reply, failed);
+  return MongodbClient(url).Run(command, reply, failed);
 }
 
 }  // namespace storegate::test

@@ -61,12 +61,28 @@ class MongodbServer {
 // asked for.
 const MongodbServer& SharedMongodb();
 
-// Runs a command, {"ping": 1}, in the database that the URL names. False, with `failed`
-// what MongoDB or libmongoc said, when it fails; aborts then where `failed` is null.
-// `reply`, where not null, is to be destroyed by who asked, whatever comes of it.
-bool RunMongodbCommand(const std::string& url, const bson_t& command, bson_t* reply = nullptr,
-                       std::string* failed = nullptr);
-// The same, of extended JSON.
+// A connection to where a URL leads, for tests that look inside. Used by one thread.
+class MongodbClient {
+ public:
+  explicit MongodbClient(const std::string& url);
+  ~MongodbClient();
+  MongodbClient(const MongodbClient&) = delete;
+  MongodbClient& operator=(const MongodbClient&) = delete;
+
+  // Runs a command, {"ping": 1}, in the database that the URL names. False, with
+  // `failed` what MongoDB or libmongoc said, when it fails; aborts then where `failed`
+  // is null. `reply`, where not null, is to be destroyed by who asked, whatever comes
+  // of it.
+  bool Run(const bson_t& command, bson_t* reply = nullptr, std::string* failed = nullptr);
+  // The same, of extended JSON.
+  bool Run(const std::string& command, bson_t* reply = nullptr, std::string* failed = nullptr);
+
+ private:
+  struct Driver;
+  std::unique_ptr<Driver> driver_;
+};
+
+// The same through a connection of its own.
 bool RunMongodbCommand(const std::string& url, const std::string& command,
                        bson_t* reply = nullptr, std::string* failed = nullptr);
 
