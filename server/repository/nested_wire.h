@@ -17,7 +17,14 @@
 namespace storegate::repository {
 
 // Fields of google.protobuf.Value.
-enum ValueField { kNullValue = 1, kNumberValue, kStringValue, kBoolValue, kStructValue, kListValue };
+enum ValueField {
+  kNullValue = 1,
+  kNumberValue,
+  kStringValue,
+  kBoolValue,
+  kStructValue,
+  kListValue,
+};
 
 inline bool IsReal(schema::Type type) {
   return type == schema::Type::kFloat || type == schema::Type::kDouble;
