@@ -2,8 +2,6 @@
 // damaged ones too.
 #include "server/adapters/mongodb/nested.h"
 
-#include <cstring>
-
 #include <gtest/gtest.h>
 
 #include "server/repository/json.h"
@@ -265,18 +263,16 @@ TEST(MongodbNestedTest, WhatIsWrittenIsAsDeepAsWhatIsRead) {
 }
 
 TEST(MongodbNestedTest, HostileDepthIsRefusedWithoutDeepRecursion) {
-  // Made by hand: appending a document copies it, which for each level is too slow.
+  // Made by hand: libbson would copy all of it for each level.
   constexpr int kLevels = 20000;
-  std::string content("\x05\0\0\0\0", 5);
-  for (int i = 0; i < kLevels; ++i) {
-    std::string around(4, '\0');
-    around += i + 1 == kLevels ? std::string("\x03v\0", 3) : std::string("\x03" "a\0", 3);
-    around += content;
-    around += '\0';
-    const auto size = static_cast<uint32_t>(around.size());
-    std::memcpy(around.data(), &size, 4);
-    content = std::move(around);
+  constexpr uint32_t kEmpty = 5, kEach = 8;  // bytes of {}, and of what is around it: {"a": }
+  std::string content;
+  for (int i = kLevels; i >= 0; --i) {
+    const uint32_t size = kEmpty + kEach * static_cast<uint32_t>(i);
+    content.append(reinterpret_cast<const char*>(&size), 4);
+    if (i > 0) content.append(i == kLevels ? "\x03v" : "\x03" "a", 3);
   }
+  content.append(kLevels + 1, '\0');
   bson_t document;
   ASSERT_TRUE(bson_init_static(&document, reinterpret_cast<const uint8_t*>(content.data()),
                                content.size()));
