@@ -11,10 +11,10 @@ flock 9
 
 wanted=$(cd "$here" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum)
 [[ ! -e $out/built || $(<"$out/built") != "$wanted" ]] || exit 0
-rm -rf "$out/built" "$out/classes" "$out/run" "$out/server.jsa"
+rm -rf "${out:?}/built" "$out/classes" "$out/run"
 
 if [[ ! -e $out/lib/pom.xml ]] || ! cmp -s "$here/pom.xml" "$out/lib/pom.xml"; then
-  rm -rf "$out/lib"
+  rm -rf "${out:?}/lib"
   mvn -q -B -f "$here/pom.xml" -DoutputDirectory="$out/lib" -DincludeScope=runtime \
     dependency:copy-dependencies
   cp "$here/pom.xml" "$out/lib/pom.xml"
