@@ -6,6 +6,7 @@
 #include "server/base/text.h"
 #include "server/cmd/config_file.h"
 #include "server/cmd/config_keys.h"
+#include "server/schema/names.h"
 
 extern char** environ;
 
@@ -15,13 +16,6 @@ namespace {
 constexpr std::string_view kPrefix = "STOREGATE_";
 constexpr std::string_view kDatabases = "databases.";
 constexpr std::string_view kRoutes = "routes.";
-
-bool IsDatabaseName(std::string_view name) {
-  if (name.empty() || name.size() > 40 || !(name[0] >= 'a' && name[0] <= 'z')) return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  });
-}
 
 bool IsStoreName(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.back() != '.' &&
@@ -122,7 +116,7 @@ class Merger {
  private:
   void ApplyDatabase(const Setting& setting) {
     std::string name = setting.key.substr(kDatabases.size());
-    if (!IsDatabaseName(name)) {
+    if (!schema::IsDatabaseName(name)) {
       return Mistake(setting,
                      "the name of a database must be lower case letters, digits, _ and -, a letter "
                      "first, at most 40 bytes; got " + Quoted(name));
@@ -140,7 +134,7 @@ class Merger {
     if (!IsStoreName(store)) {
       return Mistake(setting, "must be the full name of a store; got " + Quoted(store));
     }
-    if (!IsDatabaseName(setting.text)) {
+    if (!schema::IsDatabaseName(setting.text)) {
       return Mistake(setting, "must be the name of a database; got " + Quoted(setting.text));
     }
     config_.routes[store] = setting.text;

@@ -43,17 +43,20 @@ Result<Placement> PlaceEntities(const Config& config, const schema::Schema& sche
                      what + " has no route and there is no database main; configured are " +
                          configured + "; add main, or a route"};
   };
-  bool has_main = config.databases.count(std::string(kMain)) != 0;
+  const std::string home =
+      config.databases.size() == 1 ? config.databases.begin()->first : std::string(kMain);
+  bool has_home = config.databases.count(home) != 0;
 
   std::map<const schema::Entity*, Placed> placed;
   for (const schema::Store& store : schema.stores) {
     auto route = config.routes.find(store.full_name);
     bool routed = route != config.routes.end();
-    if (!routed && !has_main) {
+    bool preferred = !routed && config.databases.count(store.database) != 0;
+    if (!routed && !preferred && !has_home) {
       mistakes.push_back(without_main("store " + store.full_name));
       continue;
     }
-    std::string database = routed ? route->second : std::string(kMain);
+    std::string database = routed ? route->second : preferred ? store.database : home;
     auto [first, added] = placed.emplace(store.entity, Placed{database, &store});
     if (!added && first->second.database != database) {
       mistakes.push_back({"routes." + store.full_name,
@@ -69,8 +72,8 @@ Result<Placement> PlaceEntities(const Config& config, const schema::Schema& sche
     auto found = placed.find(&entity);
     if (found != placed.end()) {
       placement.database_of[&entity] = found->second.database;
-    } else if (has_main) {
-      placement.database_of[&entity] = kMain;
+    } else if (has_home) {
+      placement.database_of[&entity] = home;
     } else if (mistakes.empty()) {
       mistakes.push_back(without_main("entity " + entity.full_name));
     }

@@ -10,8 +10,10 @@
 
 namespace storegate::cmd {
 
-// By name of the database. An entity lives where its stores are routed to, else
-// in `main`. Databases that nothing lives in are not among the values.
+// By name of the database. An entity lives where its stores are routed to; else where
+// they prefer to be (option `database`), when there is such a database; else in `main`;
+// and where only one database is configured, in that one. Databases that nothing lives
+// in are not among the values.
 struct Placement {
   std::map<const schema::Entity*, std::string> database_of;
   // `main`; where nothing lives in main, the first by name of those in use. Keeps

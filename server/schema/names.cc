@@ -71,6 +71,13 @@ bool IsIdentifier(std::string_view name) {
                      [](char c) { return Upper(c) || Lower(c) || Digit(c) || c == '_'; });
 }
 
+bool IsDatabaseName(std::string_view name) {
+  constexpr size_t kMaxDatabaseName = 40;
+  if (name.empty() || name.size() > kMaxDatabaseName || !Lower(name[0])) return false;
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return Lower(c) || Digit(c) || c == '_' || c == '-'; });
+}
+
 std::string AsciiLower(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) {

@@ -22,6 +22,10 @@ std::string WhyBadCollection(std::string_view name);
 // The same of a column; `searchable` columns need room for their folded twin.
 std::string WhyBadColumn(std::string_view name, bool searchable);
 
+// Lower case letters, digits, _ and -, a letter first, at most 40 bytes: what the
+// configuration may call a database.
+bool IsDatabaseName(std::string_view name);
+
 // "idx_books_author_id_create_time", or with "uq_"; cut to 63 bytes with a hash
 // of the whole behind where it is longer.
 std::string IndexName(bool unique, std::string_view collection,

@@ -316,6 +316,7 @@ struct Store {
   std::string full_name;  // "library.v1.BookStore"
   const google::protobuf::ServiceDescriptor* descriptor = nullptr;
   const Entity* entity = nullptr;
+  std::string database;  // that it prefers; "" for none
   std::deque<Method> methods;
 };
 

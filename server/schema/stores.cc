@@ -52,6 +52,13 @@ void Builder::AddStores() {
     store->full_name = service->full_name();
     store->descriptor = service;
     store->entity = EntityOf(message);
+    store->database = service->options().GetExtension(v1::store).database();
+    if (!store->database.empty() && !IsDatabaseName(store->database)) {
+      Error(LocationOfOption(service, {v1::kStoreFieldNumber,
+                                       v1::StoreOptions::kDatabaseFieldNumber}),
+            "\"" + store->database + "\" is no name of a database: it has lower case letters, "
+            "digits, _ and -, a letter first, at most 40 bytes");
+    }
     for (int i = 0; i < service->method_count(); ++i) AddMethod(store, service->method(i));
     // In a map by view: the deque keeps them where they are.
     for (const Method& method : store->methods) {

@@ -53,6 +53,7 @@ service ArchiveStore {
 message Shelf { string id = 1; }
 message GetShelfRequest { string id = 1; }
 service ShelfStore {
+  option (storegate.v1.store).database = "documents";
   rpc GetShelf(GetShelfRequest) returns (Shelf);
 }
 )";

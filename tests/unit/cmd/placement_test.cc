@@ -76,10 +76,35 @@ TEST_F(PlacementTest, TwoStoresOfOneEntityNeedOneDatabase) {
 }
 
 TEST_F(PlacementTest, WithoutMainEveryStoreNeedsARoute) {
-  config_.databases = {{"other", "sqlite:b.db"}};
+  config_.databases = {{"other", "sqlite:b.db"}, {"third", "sqlite:c.db"}};
   config_.routes = {{"library.v1.AuthorStore", "other"}};
   EXPECT_THAT(Mistakes(), AllOf(HasSubstr("databases.main | store library.v1.BookStore"),
                                 HasSubstr("library.v1.ShelfStore"), HasSubstr("are other")));
+}
+
+TEST_F(PlacementTest, TheOnlyDatabaseNeedsNotBeNamedMain) {
+  config_.databases = {{"other", "sqlite:b.db"}};
+  Result<Placement> placement = Place();
+  ASSERT_TRUE(placement.ok()) << placement.status().ToString();
+  EXPECT_EQ(Of(*placement, "Author"), "other");
+  EXPECT_EQ(Of(*placement, "Book"), "other");
+  EXPECT_EQ(placement->default_database, "other");
+}
+
+TEST_F(PlacementTest, AStoreLivesWhereItPrefersToBeUnlessItIsRouted) {
+  config_.databases["documents"] = "sqlite:d.db";
+  Result<Placement> placement = Place();
+  ASSERT_TRUE(placement.ok()) << placement.status().ToString();
+  EXPECT_EQ(Of(*placement, "Shelf"), "documents");
+  EXPECT_EQ(Of(*placement, "Book"), "main");
+  config_.routes = {{"library.v1.ShelfStore", "other"}};
+  EXPECT_EQ(Of(*Place(), "Shelf"), "other");
+}
+
+TEST_F(PlacementTest, AStoreLivesInMainWhereThereIsNotWhatItPrefers) {
+  Result<Placement> placement = Place();
+  ASSERT_TRUE(placement.ok());
+  EXPECT_EQ(Of(*placement, "Shelf"), "main");
 }
 
 }  // namespace

@@ -194,5 +194,15 @@ TEST(WrongFields, SeveralMistakesAreAllReportedInOrder) {
                {"", "b.proto:2:1: service Other is no store: its name does not end in Store"}});
 }
 
+TEST(WrongFields, AStoreCannotPreferADatabaseThatCannotBeNamedSo) {
+  ExpectWrong(Load({{"a.proto", Header() +
+                                    "message Book { option (storegate.v1.entity) = {};\n"
+                                    "  string id = 1;\n"
+                                    "}\n"
+                                    "service BookStore { option (storegate.v1.store).database =\n"
+                                    "  'My Books'; }\n"}}),
+              {{"5:21", "\"My Books\" is no name of a database"}});
+}
+
 }  // namespace
 }  // namespace storegate::schema
