@@ -13,7 +13,6 @@ namespace storegate::postgres {
 
 using repository::Change;
 using repository::Mutation;
-using repository::Sink;
 using repository::Write;
 using schema::Field;
 
@@ -52,8 +51,9 @@ bool Writer::AttemptAlone(Write* write) {
     if (done) return false;
     mode_ = Mode::kBegin;
   }
+  changed_.clear();
   for (size_t i = 0; i < write->mutations.size(); ++i) {
-    Status status = Change(write->mutations[i], write->sink);
+    Status status = Change(write->mutations[i]);
     if (status.ok()) continue;
     Rollback();
     write->outcomes[i].status = std::move(status);
@@ -61,6 +61,14 @@ bool Writer::AttemptAlone(Write* write) {
     return again_;
   }
   Status status = Commit();
+  // Only what is there to stay is written: the sink cannot take back what an attempt
+  // before this one had made.
+  for (size_t i = 0; status.ok() && write->sink != nullptr && i < changed_.size(); ++i) {
+    const auto& [entity, rows] = changed_[i];
+    bool more;
+    status = reader_.Read(rows.get(), 0, plans_.Of(*entity).columns(true).fields, write->sink,
+                          &more);
+  }
   if (!status.ok()) {
     write->outcomes[0].status = std::move(status);
     write->failed = 0;
@@ -192,36 +200,34 @@ Status Writer::Commit() {
   return failure.status;
 }
 
-Status Writer::Change(const Mutation& mutation, Sink* sink) {
+Status Writer::Change(const Mutation& mutation) {
   switch (mutation.change) {
-    case Change::kInsert: return Insert(mutation, sink);
+    case Change::kInsert: return Insert(mutation);
     case Change::kUpdate:
-    case Change::kUpsert: return Update(mutation, sink);
+    case Change::kUpsert: return Update(mutation);
     case Change::kDelete:
-    case Change::kPurge: return Delete(mutation, sink);
-    case Change::kUndelete: return Undelete(mutation, sink);
+    case Change::kPurge: return Delete(mutation);
+    case Change::kUndelete: return Undelete(mutation);
   }
   return Status(Code::kInternal, "UNKNOWN_CHANGE", "A mutation of no known kind.");
 }
 
-// Runs a statement that answers with the row. `matched`: there was one.
-Status Writer::Execute(const Sql& sql, const Mutation& mutation, Sink* sink, bool* matched) {
-  *matched = false;
+// Runs a statement that answers with the row, which is kept for when all is well.
+// `matched`: there was one.
+Status Writer::Execute(const Sql& sql, const Mutation& mutation, bool* matched) {
   Result<Rows> rows = Ask(sql, mutation);
+  *matched = rows.ok() && PQntuples(rows->get()) > 0;
   if (!rows.ok()) return rows.status();
-  *matched = PQntuples(rows->get()) > 0;
-  if (!*matched || sink == nullptr) return {};
-  bool more;
-  return reader_.Read(rows->get(), 0, plans_.Of(*mutation.entity).columns(true).fields, sink,
-                      &more);
+  if (*matched) changed_.emplace_back(mutation.entity, *std::move(rows));
+  return {};
 }
 
-Status Writer::Insert(const Mutation& mutation, Sink* sink) {
+Status Writer::Insert(const Mutation& mutation) {
   Plan& plan = plans_.Of(*mutation.entity);
   Sql sql;
   if (Status status = plan.InsertOrFail(mutation, &sql); !status.ok()) return status;
   bool matched;
-  if (Status status = Execute(sql, mutation, sink, &matched); !status.ok()) return status;
+  if (Status status = Execute(sql, mutation, &matched); !status.ok()) return status;
   if (!IsNull(mutation.id) && mutation.entity->id->type == schema::Type::kInt64) {
     plan.CountFrom(mutation.id, &sql);
     Result<Rows> counted = Ask(sql, mutation);
@@ -232,21 +238,21 @@ Status Writer::Insert(const Mutation& mutation, Sink* sink) {
   return CheckReferences(mutation, mutation.check_references);
 }
 
-Status Writer::Update(const Mutation& mutation, Sink* sink) {
+Status Writer::Update(const Mutation& mutation) {
   const bool upsert = mutation.change == Change::kUpsert;
-  if (upsert && IsNull(mutation.id)) return Insert(mutation, sink);
+  if (upsert && IsNull(mutation.id)) return Insert(mutation);
   Plan& plan = plans_.Of(*mutation.entity);
   Sql sql;
   if (Status status = plan.Update(mutation, false, &sql); !status.ok()) return status;
   // Twice: the row is held from when it is asked why there was none.
   bool matched = false;
   for (int attempt = 0; attempt < 2 && !matched; ++attempt) {
-    Status status = Execute(sql, mutation, sink, &matched);
+    Status status = Execute(sql, mutation, &matched);
     if (!status.ok()) return status;
     if (matched) break;
     Result<State> state = ReadState(mutation, {}, true);
     if (!state.ok()) return state.status();
-    if (upsert && !state->found && !mutation.expected_version) return Insert(mutation, sink);
+    if (upsert && !state->found && !mutation.expected_version) return Insert(mutation);
     if (status = CheckState(*state, mutation); !status.ok()) return status;
   }
   if (!matched) {
@@ -255,7 +261,7 @@ Status Writer::Update(const Mutation& mutation, Sink* sink) {
   return CheckReferences(mutation, repository::WrittenReferences(mutation));
 }
 
-Status Writer::Delete(const Mutation& mutation, Sink* sink) {
+Status Writer::Delete(const Mutation& mutation) {
   if (!mutation.check_referrers.empty()) {
     Status status = CheckReferrers(mutation, mutation.check_referrers);
     if (!status.ok()) return status;
@@ -265,7 +271,7 @@ Status Writer::Delete(const Mutation& mutation, Sink* sink) {
   DeletesForGood(mutation) ? plan.Delete(mutation, &sql) : plan.SetDeleted(mutation, true, &sql);
   for (int attempt = 0; attempt < 2; ++attempt) {
     bool matched;
-    Status status = Execute(sql, mutation, sink, &matched);
+    Status status = Execute(sql, mutation, &matched);
     if (!status.ok() || matched) return status;
     Result<State> state = ReadState(mutation, {}, true);
     if (!state.ok()) return state.status();
@@ -274,7 +280,7 @@ Status Writer::Delete(const Mutation& mutation, Sink* sink) {
   return Status(Code::kInternal, "DATABASE_ERROR", "A row that is there was not found.");
 }
 
-Status Writer::Undelete(const Mutation& mutation, Sink* sink) {
+Status Writer::Undelete(const Mutation& mutation) {
   if (!mutation.entity->soft_delete()) {
     return Status(Code::kInternal, "UNKNOWN_CHANGE", "An undelete of what is deleted for good.");
   }
@@ -284,7 +290,7 @@ Status Writer::Undelete(const Mutation& mutation, Sink* sink) {
   Sql sql;
   plans_.Of(*mutation.entity).SetDeleted(mutation, false, &sql);
   bool matched;
-  if (Status status = Execute(sql, mutation, sink, &matched); !status.ok()) return status;
+  if (Status status = Execute(sql, mutation, &matched); !status.ok()) return status;
   if (!matched) {
     return Status(Code::kInternal, "DATABASE_ERROR", "A row that is there was not found.");
   }

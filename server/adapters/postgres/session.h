@@ -114,17 +114,16 @@ class Writer {
   // True: what went wrong was that others were in the way.
   bool AttemptAlone(repository::Write* write);
   Status RunInserts(repository::Write* write, bool* done);
-  Status Change(const repository::Mutation& mutation, repository::Sink* sink);
-  Status Insert(const repository::Mutation& mutation, repository::Sink* sink);
-  Status Update(const repository::Mutation& mutation, repository::Sink* sink);
-  Status Delete(const repository::Mutation& mutation, repository::Sink* sink);
-  Status Undelete(const repository::Mutation& mutation, repository::Sink* sink);
+  Status Change(const repository::Mutation& mutation);
+  Status Insert(const repository::Mutation& mutation);
+  Status Update(const repository::Mutation& mutation);
+  Status Delete(const repository::Mutation& mutation);
+  Status Undelete(const repository::Mutation& mutation);
 
   // Runs a statement; within the transaction, where there is one. An error ends the
   // transaction, and is Explained.
   Result<Rows> Ask(const Sql& sql, const repository::Mutation& mutation);
-  Status Execute(const Sql& sql, const repository::Mutation& mutation, repository::Sink* sink,
-                 bool* matched);
+  Status Execute(const Sql& sql, const repository::Mutation& mutation, bool* matched);
   Status Explained(const Failure& failure, const repository::Mutation& mutation);
   Status UniqueStatus(const Failure& failure, const repository::Mutation& mutation);
   Result<Fields> FirstTaken(const repository::Mutation& mutation);
@@ -146,6 +145,7 @@ class Writer {
   Deadline deadline_ = Deadline::max();
   enum class Mode { kBegin, kWithin, kSingle };
   Mode mode_ = Mode::kSingle;
+  std::vector<std::pair<const schema::Entity*, Rows>> changed_;
   bool again_ = false;  // others were in the way: the same once more may do
 };
 
