@@ -137,7 +137,9 @@ bool ConnectSocket(mongoc_socket_t* socket, const sockaddr* address, size_t leng
 Socket ConnectUnix(const mongoc_host_list_t* host, int32_t timeout) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, host->host, sizeof address.sun_path - 1);
+  const size_t length = std::strlen(host->host);
+  if (length >= sizeof address.sun_path) return {};
+  std::memcpy(address.sun_path, host->host, length);
   Socket socket(mongoc_socket_new(AF_UNIX, SOCK_STREAM, 0));
   if (socket != nullptr && !ConnectSocket(socket.get(), reinterpret_cast<sockaddr*>(&address),
                                           sizeof address, timeout)) {

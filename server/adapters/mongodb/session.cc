@@ -1,0 +1,113 @@
+#include "server/adapters/mongodb/session.h"
+
+#include <map>
+
+#include "server/adapters/mongodb/errors.h"
+#include "server/adapters/mongodb/types.h"
+#include "server/repository/row_status.h"
+#include "server/repository/wire_sink.h"
+
+namespace storegate::mongodb {
+
+using repository::Found;
+using repository::GetRequest;
+using repository::KeyValues;
+using repository::Query;
+
+namespace {
+
+// Which of the values asked for a document has.
+class ValueIndex {
+ public:
+  explicit ValueIndex(const GetRequest& request) : request_(request) {
+    if (request.values.size() == 1) return;  // then every one has it
+    for (size_t i = 0; i < request.values.size(); ++i) index_.emplace(request.values[i], i);
+  }
+
+  // Past the end: none of them.
+  Result<size_t> Find(const bson_t* document) const {
+    if (request_.values.size() == 1) return size_t{0};
+    KeyValues key;
+    for (const schema::Field* field : request_.key->fields) {
+      bson_iter_t at;
+      if (!bson_iter_init_find(&at, document, std::string(NameOf(*field)).c_str())) break;
+      Result<Value> value = ReadValue(at, *field);
+      if (!value.ok()) return value.status();
+      key.push_back(*std::move(value));
+    }
+    const auto found = index_.find(key);
+    return found == index_.end() ? request_.values.size() : found->second;
+  }
+
+ private:
+  const GetRequest& request_;
+  std::map<KeyValues, size_t> index_;
+};
+
+}  // namespace
+
+Status MongodbSession::Get(const GetRequest& request, repository::WireSink* sink,
+                           std::vector<Found>* found) {
+  found->assign(request.values.size(), Found());
+  if (request.values.empty()) return {};
+  if (Expired(request.deadline)) return repository::TooLate();
+  const Plan& plan = plans_.Of(*request.entity);
+  const ValueIndex values(request);
+  connection_->Begin(request.deadline);
+  Cursor cursor(connection_.get(), plan.Get(request));
+  size_t living = 0;
+  while (const bson_t* document = cursor.Next()) {
+    Result<size_t> which = values.Find(document);
+    if (!which.ok()) return which.status();
+    if (*which >= found->size()) continue;
+    Found& entry = (*found)[*which];
+    const bool deleted = plan.IsDeleted(document);
+    // Of several deleted ones with a value any one will do, and a living one wins.
+    if (entry.found && (deleted || !entry.deleted)) continue;
+    const size_t begin = sink->size();
+    bool more;
+    Status status = plan.ReadRow(document, request.with_secrets, sink, &more);
+    if (!status.ok()) return status;
+    entry = {true, deleted, begin, sink->size()};
+    // All are there: do not look for deleted ones.
+    if (!deleted && ++living == found->size()) return {};
+  }
+  return cursor.status();
+}
+
+Status MongodbSession::List(const Query& query, repository::Sink* sink) {
+  if (query.limit <= 0) return {};
+  if (Expired(query.deadline)) return repository::TooLate();
+  const Plan& plan = plans_.Of(*query.entity);
+  const Result<Bson> command = plan.List(query);
+  if (!command.ok()) return command.status();
+  connection_->Begin(query.deadline);
+  Cursor cursor(connection_.get(), *command);
+  bool more = true;
+  while (more) {
+    const bson_t* document = cursor.Next();
+    if (document == nullptr) return cursor.status();
+    Status status = plan.ReadRow(document, query.with_secrets, sink, &more);
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+Result<int64_t> MongodbSession::Count(const Query& query) {
+  if (Expired(query.deadline)) return repository::TooLate();
+  const Result<Bson> command = plans_.Of(*query.entity).Count(query);
+  if (!command.ok()) return command.status();
+  connection_->Begin(query.deadline);
+  Cursor cursor(connection_.get(), *command);
+  const bson_t* document = cursor.Next();
+  if (cursor.failure()) return cursor.status();
+  bson_iter_t at;
+  if (document == nullptr || !bson_iter_init_find(&at, document, "n")) return int64_t{0};
+  return bson_iter_as_int64(&at);
+}
+
+Status MongodbSession::Apply(std::span<repository::Write* const> writes) {
+  return Writer(connection_.get(), &plans_, transactions_).Run(writes);
+}
+
+}  // namespace storegate::mongodb
