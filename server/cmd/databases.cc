@@ -26,7 +26,7 @@ struct Scheme {
   // `url` is the whole of it; errors never repeat it.
   Result<std::unique_ptr<repository::Backend>> (*open)(const std::string& url,
                                                        const Config& config);
-  const migrate::Dialect& (*dialect)();
+  const migrate::Generator& (*generator)();
   Files (*migrations)();
   bool one_writer;  // the database has no more at a time
   bool remote;      // connections cost something, there and here
@@ -53,8 +53,8 @@ Result<std::unique_ptr<repository::Backend>> OpenPostgres(const std::string& url
 }
 
 constexpr Scheme kSchemes[] = {
-    {"sqlite", "", OpenSqlite, sqlite::SqliteDialect, ShopMigrationsSqlite, true, false},
-    {"postgresql", "postgres", OpenPostgres, postgres::PostgresDialect, ShopMigrationsPostgres,
+    {"sqlite", "", OpenSqlite, sqlite::SqliteGenerator, ShopMigrationsSqlite, true, false},
+    {"postgresql", "postgres", OpenPostgres, postgres::PostgresGenerator, ShopMigrationsPostgres,
      false, true},
 };
 
@@ -194,18 +194,18 @@ Status Databases::Prepare(Database* database, const schema::Schema& schema, Tabl
   Status status;
   if (tables == Tables::kMigrations) {
     Result<std::vector<migrate::Migration>> migrations =
-        migrate::ParseMigrations(scheme->migrations());
+        migrate::ParseMigrations(scheme->migrations(), scheme->generator().file_suffix());
     if (!migrations.ok()) return migrations.status();
     status = migrate::Up(*migrator, *migrations, &made);
   } else if (tables == Tables::kCreate) {
-    status = migrate::CreateTables(*migrator, scheme->dialect(), database->entities, &made);
+    status = migrate::CreateTables(*migrator, scheme->generator(), database->entities, &made);
   }
   if (!status.ok()) return status;
   for (const std::string& name : made) {
     Log(Level::kInfo, tables == Tables::kMigrations ? "applied a migration" : "made a table",
         {{"database", database->name}, {"name", name}});
   }
-  return migrate::CheckTables(*migrator, database->entities);
+  return migrate::CheckTables(*migrator, scheme->generator(), database->entities);
 }
 
 service::Service::Routes Databases::routes() const {
@@ -242,11 +242,11 @@ void Databases::Stop() {
   for (const std::unique_ptr<Database>& database : databases_) database->executor->Stop();
 }
 
-const migrate::Dialect* FindDialect(std::string_view name) {
+const migrate::Generator* FindGenerator(std::string_view name) {
   const Scheme* scheme = FindScheme(name);
-  return scheme == nullptr ? nullptr : &scheme->dialect();
+  return scheme == nullptr ? nullptr : &scheme->generator();
 }
 
-std::string DialectNames() { return SchemeNames(); }
+std::string GeneratorNames() { return SchemeNames(); }
 
 }  // namespace storegate::cmd

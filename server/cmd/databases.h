@@ -11,7 +11,7 @@
 #include "server/base/status.h"
 #include "server/cmd/config.h"
 #include "server/cmd/placement.h"
-#include "server/migrate/ddl.h"
+#include "server/migrate/generator.h"
 #include "server/repository/backend.h"
 #include "server/repository/executor.h"
 #include "server/schema/schema.h"
@@ -80,9 +80,9 @@ class Databases {
   Placement placement_;
 };
 
-// The dialect of the SQL databases that this build can serve, by name; null for
+// What makes the scripts of a database that this build can serve, by name; null for
 // others. Names, for messages: "sqlite".
-const migrate::Dialect* FindDialect(std::string_view name);
-std::string DialectNames();
+const migrate::Generator* FindGenerator(std::string_view name);
+std::string GeneratorNames();
 
 }  // namespace storegate::cmd

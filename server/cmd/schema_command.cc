@@ -6,7 +6,7 @@
 #include "server/base/text.h"
 #include "server/cmd/databases.h"
 #include "server/cmd/gateway.h"
-#include "server/migrate/ddl.h"
+#include "server/migrate/generator.h"
 
 namespace storegate::cmd {
 namespace {
@@ -32,19 +32,19 @@ int CheckSchema(const Config& config, std::ostream& out, std::ostream& errors) {
   return 0;
 }
 
-int PrintDdl(const Config& config, const std::string& dialect_name, std::ostream& out,
+int PrintDdl(const Config& config, const std::string& dialect, std::ostream& out,
              std::ostream& errors) {
-  const migrate::Dialect* dialect = FindDialect(dialect_name);
-  if (dialect == nullptr) {
-    errors << "storegate: --dialect: there is no dialect " << Quoted(dialect_name)
-           << "; known are " << DialectNames() << "\n";
+  const migrate::Generator* generator = FindGenerator(dialect);
+  if (generator == nullptr) {
+    errors << "storegate: --dialect: there is no dialect " << Quoted(dialect)
+           << "; known are " << GeneratorNames() << "\n";
     return 2;
   }
   std::unique_ptr<const schema::Schema> schema = LoadSchema(config, errors);
   if (schema == nullptr) return 1;
   std::vector<const schema::Entity*> entities;
   for (const schema::Entity& entity : schema->entities) entities.push_back(&entity);
-  out << migrate::CreateSql(*dialect, entities);
+  out << generator->CreateAll(entities);
   return 0;
 }
 

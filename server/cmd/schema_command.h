@@ -12,8 +12,7 @@ namespace storegate::cmd {
 // or 1 when there is a mistake.
 int CheckSchema(const Config& config, std::ostream& out, std::ostream& errors);
 
-// Prints the statements that make the schema's tables in the database of that
-// dialect. Exit codes: 0; 1 when the schema has a mistake; 2 when there is no such
+// Prints the script that makes the schema's tables in the database of that dialect. Exit codes: 0; 1 when the schema has a mistake; 2 when there is no such
 // dialect.
 int PrintDdl(const Config& config, const std::string& dialect, std::ostream& out,
              std::ostream& errors);

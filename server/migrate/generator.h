@@ -29,6 +29,10 @@ class Generator {
   virtual std::string Finish(const schema::Entity& entity,
                              const std::vector<const schema::Entity*>& database) const = 0;
 
+  // Whether Create may run where some of what it makes is there: it adds the rest. Where
+  // not, a script runs as a whole or not at all, and a table that is there is left alone.
+  virtual bool repeatable() const { return false; }
+
   // What this kind of database cannot have of the entities' indexes, with file and
   // line: FAILED_PRECONDITION, reason UNSUPPORTED_INDEX.
   virtual Status Check(const std::vector<const schema::Entity*>& entities) const = 0;

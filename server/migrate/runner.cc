@@ -9,6 +9,7 @@
 
 #include "server/base/text.h"
 #include "server/base/time.h"
+#include "server/migrate/ddl.h"
 
 namespace storegate::migrate {
 
@@ -16,8 +17,6 @@ using repository::AppliedMigration;
 using repository::Migrator;
 
 namespace {
-
-constexpr std::string_view kSuffix = ".up.sql";
 
 Status BadFile(const std::string& name, const std::string& why) {
   return Status(Code::kInvalidArgument, "INVALID_MIGRATION",
@@ -89,26 +88,37 @@ Status CheckHistory(const std::vector<AppliedMigration>& history,
   return {};
 }
 
+// What the entity's table must have and has not.
+std::vector<std::string> Missing(const Generator& generator, const schema::Entity& entity,
+                                 const std::vector<std::string>& there) {
+  std::vector<std::string> missing;
+  for (std::string& name : generator.Parts(entity)) {
+    if (std::ranges::find(there, name) == there.end()) missing.push_back(std::move(name));
+  }
+  return missing;
+}
+
 }  // namespace
 
 Result<std::vector<Migration>> ParseMigrations(
-    const std::vector<std::pair<std::string, std::string>>& name_and_text) {
+    const std::vector<std::pair<std::string, std::string>>& name_and_text,
+    std::string_view suffix) {
+  const std::string example = "0001_what_it_does" + std::string(suffix);
   std::map<int, Migration> by_number;
   for (const auto& [file, text] : name_and_text) {
-    if (!file.ends_with(kSuffix)) return BadFile(file, "must be named as 0001_what_it_does.up.sql");
-    const std::string name = file.substr(0, file.size() - kSuffix.size());
+    if (!file.ends_with(suffix)) return BadFile(file, "must be named as " + example);
+    const std::string name = file.substr(0, file.size() - suffix.size());
     const size_t underscore = name.find('_');
     int number = 0;
     const char* end = name.data() + std::min(underscore, name.size());
     const auto read = std::from_chars(name.data(), end, number);
     if (underscore == std::string::npos || underscore + 1 == name.size() || number <= 0 ||
         read.ec != std::errc() || read.ptr != end) {
-      return BadFile(file, "must begin with a number from 1 and an underscore, as in "
-                           "0001_what_it_does.up.sql");
+      return BadFile(file, "must begin with a number from 1 and an underscore, as in " + example);
     }
     const auto [entry, fresh] = by_number.try_emplace(number, Migration{number, name, text});
     if (!fresh) {
-      const std::string other = entry->second.name + std::string(kSuffix);
+      const std::string other = entry->second.name + std::string(suffix);
       return BadFile(file, "has the number of " + Quoted(other));
     }
   }
@@ -151,50 +161,56 @@ Status Up(Migrator& migrator, const std::vector<Migration>& migrations,
   return status;
 }
 
-Status CreateTables(Migrator& migrator, const Dialect& dialect,
+Status CreateTables(Migrator& migrator, const Generator& generator,
                     const std::vector<const schema::Entity*>& entities,
                     std::vector<std::string>* created) {
   created->clear();
-  if (Status status = CheckIndexes(dialect, entities); !status.ok()) return status;
+  if (Status status = generator.Check(entities); !status.ok()) return status;
   std::vector<std::string> done;
   Status status = migrator.WithLock([&]() -> Status {
-    std::string references;
+    std::string finish;
     for (const schema::Entity* entity : CreationOrder(entities)) {
-      Result<std::vector<std::string>> columns = migrator.Columns(entity->collection);
-      if (!columns.ok()) return columns.status();
-      if (!columns->empty()) continue;
-      Status made = migrator.Execute(CreateTableSql(dialect, *entity, entities));
+      Result<std::vector<std::string>> parts = migrator.Parts(entity->collection);
+      if (!parts.ok()) return parts.status();
+      const bool left_alone =
+          !parts->empty() &&
+          (!generator.repeatable() || Missing(generator, *entity, *parts).empty());
+      if (left_alone) continue;
+      Status made = migrator.Execute(generator.Create(*entity, entities));
       if (!made.ok()) return made;
       done.push_back(entity->collection);
-      references += AddReferencesSql(dialect, *entity, entities);
+      finish += generator.Finish(*entity, entities);
     }
-    return references.empty() ? Status() : migrator.Execute(references);
+    return finish.empty() ? Status() : migrator.Execute(finish);
   });
   if (status.ok()) *created = std::move(done);
   return status;
 }
 
-Status CheckTables(Migrator& migrator, const std::vector<const schema::Entity*>& entities) {
+Status CheckTables(Migrator& migrator, const Generator& generator,
+                   const std::vector<const schema::Entity*>& entities) {
+  const std::string table(generator.table_word()), part(generator.part_word());
   std::vector<std::string> lacks;
-  bool table_missing = false, column_missing = false;
+  bool table_missing = false, part_missing = false;
   for (const schema::Entity* entity : entities) {
-    Result<std::vector<std::string>> columns = migrator.Columns(entity->collection);
-    if (!columns.ok()) return columns.status();
-    if (columns->empty()) {
-      lacks.push_back("the table " + entity->collection);
+    Result<std::vector<std::string>> parts = migrator.Parts(entity->collection);
+    if (!parts.ok()) return parts.status();
+    if (parts->empty()) {
+      lacks.push_back("the " + table + " " + entity->collection);
       table_missing = true;
       continue;
     }
-    for (const std::string& name : ColumnNames(*entity)) {
-      if (std::ranges::find(*columns, name) != columns->end()) continue;
-      lacks.push_back("the column " + entity->collection + "." + name);
-      column_missing = true;
+    for (const std::string& name : Missing(generator, *entity, *parts)) {
+      lacks.push_back("the " + part + " " + entity->collection + "." + name);
+      part_missing = true;
     }
   }
   if (lacks.empty()) return {};
   std::string advice;
-  if (table_missing) advice += " Make tables with --create-tables, or by a migration.";
-  if (column_missing) advice += " Add columns by a migration.";
+  if (table_missing) {
+    advice += " Make " + table + "s with --create-tables, or by a migration.";
+  }
+  if (part_missing) advice += " Add what a " + table + " lacks by a migration.";
   return Refused("TABLE_MISMATCH", "The database lacks " + Listed(lacks) + "." + advice);
 }
 

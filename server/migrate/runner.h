@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "server/base/status.h"
-#include "server/migrate/ddl.h"
+#include "server/migrate/generator.h"
 #include "server/repository/migrator.h"
 #include "server/schema/schema.h"
 
@@ -19,10 +19,11 @@ struct Migration {
   std::string sql;
 };
 
-// Files as "0001_name.up.sql" → migrations in order. INVALID_ARGUMENT naming the
-// file: a name that is not so, a number twice.
+// Files as "0001_name.up.sql", by Generator::file_suffix → migrations in order.
+// INVALID_ARGUMENT naming the file: a name that is not so, a number twice.
 Result<std::vector<Migration>> ParseMigrations(
-    const std::vector<std::pair<std::string, std::string>>& name_and_text);
+    const std::vector<std::pair<std::string, std::string>>& name_and_text,
+    std::string_view suffix);
 
 // Of the statements alone: comments and white space do not count. Hex.
 std::string Checksum(std::string_view sql);
@@ -37,15 +38,16 @@ Status Up(repository::Migrator& migrator, const std::vector<Migration>& migratio
           std::vector<std::string>* applied);
 
 // Makes the tables of `entities`, which are all that are kept in the database, that
-// are missing, under the lock. `created` gets the names of the collections.
-// FAILED_PRECONDITION as in CheckIndexes (ddl.h), or reason MIGRATION_FAILED.
-Status CreateTables(repository::Migrator& migrator, const Dialect& dialect,
+// are missing, under the lock; where the generator is repeatable, also what a table
+// lacks. `created` gets the names of the collections. FAILED_PRECONDITION as in
+// Generator::Check, or reason MIGRATION_FAILED.
+Status CreateTables(repository::Migrator& migrator, const Generator& generator,
                     const std::vector<const schema::Entity*>& entities,
                     std::vector<std::string>* created);
 
-// FAILED_PRECONDITION, reason TABLE_MISMATCH, naming every table and column that
-// the schema needs and the database lacks, and what to do.
-Status CheckTables(repository::Migrator& migrator,
+// FAILED_PRECONDITION, reason TABLE_MISMATCH, naming every table and every part of one
+// that the schema needs and the database lacks, and what to do.
+Status CheckTables(repository::Migrator& migrator, const Generator& generator,
                    const std::vector<const schema::Entity*>& entities);
 
 }  // namespace storegate::migrate

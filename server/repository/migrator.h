@@ -34,15 +34,17 @@ class Migrator {
   virtual Result<std::vector<AppliedMigration>> History() = 0;
 
   // Runs the statements and writes the history's row, with the duration as it was
-  // measured here, in one transaction: all or nothing. FAILED_PRECONDITION, reason
+  // measured here, in one transaction: all or nothing. A database without transactions
+  // over tables keeps what was done before a failure, and says so. FAILED_PRECONDITION, reason
   // MIGRATION_FAILED, when the database refuses the SQL.
   virtual Status Apply(const AppliedMigration& row, const std::string& sql) = 0;
 
-  // Runs statements in one transaction, without history (--create-tables).
+  // Runs statements as Apply does, without history (--create-tables).
   virtual Status Execute(const std::string& sql) = 0;
 
-  // Names of the columns of a table; empty when there is no such table.
-  virtual Result<std::vector<std::string>> Columns(std::string_view table) = 0;
+  // Names of the parts of a table: columns; in a database without columns, indexes.
+  // Empty when there is no such table.
+  virtual Result<std::vector<std::string>> Parts(std::string_view table) = 0;
 };
 
 }  // namespace storegate::repository

@@ -35,10 +35,6 @@ class AdapterCase : public ::testing::TestWithParam<std::string> {
     if (backend.ok()) backend_ = *std::move(backend);
   }
 
-  const migrate::Dialect& dialect() const {
-    return GetParam() == "sqlite" ? sqlite::SqliteDialect() : postgres::PostgresDialect();
-  }
-
   std::unique_ptr<TestDatabase> database_;
   std::unique_ptr<repository::Backend> backend_;
 };

@@ -177,7 +177,7 @@ std::unique_ptr<Backend> OpenBackend(const sqlite::Options& options,
   std::vector<const schema::Entity*> entities;
   for (const schema::Entity& entity : schema.entities) entities.push_back(&entity);
   std::vector<std::string> created;
-  const Status status = migrate::CreateTables(*(*backend)->migrator(), sqlite::SqliteDialect(),
+  const Status status = migrate::CreateTables(*(*backend)->migrator(), sqlite::SqliteGenerator(),
                                               entities, &created);
   EXPECT_TRUE(status.ok()) << status.ToString();
   return *std::move(backend);

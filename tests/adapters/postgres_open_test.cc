@@ -101,9 +101,9 @@ TEST_F(PostgresOpen, MigrationsAreAppliedOnceAndOneThatFailsKeepsThoseBeforeIt) 
   const Status status = migrate::Up(migrator, {kFirst, bad}, &applied);
   EXPECT_THAT(status, HasReason("MIGRATION_FAILED"));
   EXPECT_THAT(status.message(), HasSubstr("0002_bad"));
-  EXPECT_THAT(*migrator.Columns("c"), IsEmpty());
+  EXPECT_THAT(*migrator.Parts("c"), IsEmpty());
   ASSERT_TRUE(migrate::Up(migrator, {kFirst, kSecond}, &applied).ok());
-  EXPECT_THAT(*migrator.Columns("a"), ElementsAre("x", "z"));
+  EXPECT_THAT(*migrator.Parts("a"), ElementsAre("x", "z"));
   EXPECT_EQ(migrator.History()->size(), 2u);
 }
 

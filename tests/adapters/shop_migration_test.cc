@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -20,8 +21,23 @@ namespace fs = std::filesystem;
 
 const fs::path kSource = STOREGATE_SOURCE_DIR;
 
+struct Kind {
+  const migrate::Generator& (*generator)();
+  const char* file;    // below migrations/
+  const char* header;  // what stands before the script
+};
+const std::map<std::string, Kind> kKinds = {
+    {"sqlite",
+     {sqlite::SqliteGenerator, "sqlite/0001_create_tables.up.sql",
+      "-- Made by `storegate schema ddl` from proto/shop; a test compares.\n\n"}},
+    {"postgres",
+     {postgres::PostgresGenerator, "postgres/0001_create_tables.up.sql",
+      "-- Made by `storegate schema ddl --dialect postgresql` from proto/shop; a test "
+      "compares.\n\n"}},
+};
+
 fs::path FileOf(const std::string& backend) {
-  return kSource / "migrations" / backend / "0001_create_tables.up.sql";
+  return kSource / "migrations" / kKinds.at(backend).file;
 }
 
 std::unique_ptr<const schema::Schema> Shop() {
@@ -53,15 +69,10 @@ INSTANTIATE_TEST_SUITE_P(Adapters, ShopMigration, ::testing::Values("sqlite", "p
 
 TEST_P(ShopMigration, IsWhatTheGeneratorMakes) {
   const fs::path file = FileOf(GetParam());
-  const migrate::Dialect& dialect =
-      GetParam() == "sqlite" ? sqlite::SqliteDialect() : postgres::PostgresDialect();
   const auto shop = Shop();
   ASSERT_NE(shop, nullptr);
-  const std::string sql =
-      "-- Made by `storegate schema ddl" +
-      std::string(GetParam() == "sqlite" ? "" : " --dialect postgresql") +
-      "` from proto/shop; a test compares.\n\n" +
-      migrate::CreateSql(dialect, Entities(*shop));
+  const Kind& kind = kKinds.at(GetParam());
+  const std::string sql = kind.header + kind.generator().CreateAll(Entities(*shop));
   if (std::getenv("UPDATE") != nullptr) {
     std::ofstream(file, std::ios::binary) << sql;
   }
@@ -80,15 +91,17 @@ TEST_P(ShopMigration, MakesAllThatTheSchemaNeedsOnce) {
       database != nullptr ? database->Open() : sqlite::Open({.path = ":memory:"});
   ASSERT_TRUE(backend.ok());
   repository::Migrator& migrator = *(*backend)->migrator();
-  EXPECT_THAT(migrate::CheckTables(migrator, Entities(*shop)), HasReason("TABLE_MISMATCH"));
-  const auto migrations =
-      migrate::ParseMigrations({{file.filename().string(), ReadAll(file)}});
+  const migrate::Generator& generator = kKinds.at(GetParam()).generator();
+  EXPECT_THAT(migrate::CheckTables(migrator, generator, Entities(*shop)),
+              HasReason("TABLE_MISMATCH"));
+  const auto migrations = migrate::ParseMigrations({{file.filename().string(), ReadAll(file)}},
+                                                   generator.file_suffix());
   ASSERT_TRUE(migrations.ok());
   std::vector<std::string> applied;
   const Status up = migrate::Up(migrator, *migrations, &applied);
   ASSERT_TRUE(up.ok()) << up.ToString();
   EXPECT_THAT(applied, ::testing::ElementsAre("0001_create_tables"));
-  EXPECT_TRUE(migrate::CheckTables(migrator, Entities(*shop)).ok());
+  EXPECT_TRUE(migrate::CheckTables(migrator, generator, Entities(*shop)).ok());
   ASSERT_TRUE(migrate::Up(migrator, *migrations, &applied).ok());
   EXPECT_THAT(applied, ::testing::IsEmpty());
 }

@@ -36,7 +36,7 @@ TEST_F(SqliteMigrator, AppliesWhatIsPendingOnceAndWritesItDown) {
   EXPECT_THAT(applied_, ElementsAre("0001_first"));
   ASSERT_TRUE(migrate::Up(migrator_, {kFirst, kSecond}, &applied_).ok());
   EXPECT_THAT(applied_, ElementsAre("0002_second"));
-  EXPECT_THAT(*migrator_.Columns("a"), ElementsAre("x", "z"));
+  EXPECT_THAT(*migrator_.Parts("a"), ElementsAre("x", "z"));
   const auto history = *migrator_.History();
   ASSERT_EQ(history.size(), 2u);
   EXPECT_EQ(history[1].name, "0002_second");
@@ -50,8 +50,8 @@ TEST_F(SqliteMigrator, OneThatFailsTakesAllOfThemBack) {
   EXPECT_THAT(status, HasReason("MIGRATION_FAILED"));
   EXPECT_THAT(status.message(), HasSubstr("0002_bad"));
   EXPECT_THAT(applied_, IsEmpty());
-  EXPECT_THAT(*migrator_.Columns("a"), IsEmpty());
-  EXPECT_THAT(*migrator_.Columns("c"), IsEmpty());
+  EXPECT_THAT(*migrator_.Parts("a"), IsEmpty());
+  EXPECT_THAT(*migrator_.Parts("c"), IsEmpty());
   EXPECT_THAT(*migrator_.History(), IsEmpty());
   EXPECT_TRUE(migrate::Up(migrator_, {kFirst}, &applied_).ok());
 }
@@ -63,8 +63,8 @@ TEST_F(SqliteMigrator, WhatWouldEndTheLockIsRefused) {
     EXPECT_THAT(migrate::Up(migrator_, {kFirst, {2, "0002_x", sql}}, &applied_),
                 HasReason("MIGRATION_FAILED"))
         << sql;
-    EXPECT_THAT(*migrator_.Columns("a"), IsEmpty()) << sql;
-    EXPECT_THAT(*migrator_.Columns("t"), IsEmpty()) << sql;
+    EXPECT_THAT(*migrator_.Parts("a"), IsEmpty()) << sql;
+    EXPECT_THAT(*migrator_.Parts("t"), IsEmpty()) << sql;
   }
 }
 
@@ -84,19 +84,19 @@ TEST_F(SqliteMigrator, MakesOnlyTheTablesThatAreMissing) {
   std::vector<const schema::Entity*> entities;
   for (const schema::Entity& entity : Library().entities) entities.push_back(&entity);
   std::vector<std::string> created;
-  const migrate::Dialect& dialect = sqlite::SqliteDialect();
-  ASSERT_TRUE(migrate::CreateTables(migrator_, dialect, {&Note()}, &created).ok());
+  const migrate::Generator& generator = sqlite::SqliteGenerator();
+  ASSERT_TRUE(migrate::CreateTables(migrator_, generator, {&Note()}, &created).ok());
   EXPECT_THAT(created, ElementsAre("notes"));
-  ASSERT_TRUE(migrate::CreateTables(migrator_, dialect, entities, &created).ok());
+  ASSERT_TRUE(migrate::CreateTables(migrator_, generator, entities, &created).ok());
   EXPECT_THAT(created, ElementsAre("authors", "books"));
-  ASSERT_TRUE(migrate::CreateTables(migrator_, dialect, entities, &created).ok());
+  ASSERT_TRUE(migrate::CreateTables(migrator_, generator, entities, &created).ok());
   EXPECT_THAT(created, IsEmpty());
-  EXPECT_TRUE(migrate::CheckTables(migrator_, entities).ok());
+  EXPECT_TRUE(migrate::CheckTables(migrator_, generator, entities).ok());
 }
 
 TEST_F(SqliteMigrator, ATableThatLacksColumnsIsNamed) {
   ASSERT_TRUE(migrator_.Execute("CREATE TABLE authors (id TEXT PRIMARY KEY, name TEXT)").ok());
-  const Status status = migrate::CheckTables(migrator_, {&Author(), &Note()});
+  const Status status = migrate::CheckTables(migrator_, sqlite::SqliteGenerator(), {&Author(), &Note()});
   EXPECT_THAT(status, HasReason("TABLE_MISMATCH"));
   EXPECT_THAT(status.message(), HasSubstr("the column authors.slug"));
   EXPECT_THAT(status.message(), HasSubstr("the column authors._version"));

@@ -87,7 +87,7 @@ class Templates {
     std::vector<const schema::Entity*> entities;
     for (const schema::Entity& entity : schema.entities) entities.push_back(&entity);
     std::vector<std::string> created;
-    Status status = migrate::CreateTables(*(*backend)->migrator(), postgres::PostgresDialect(),
+    Status status = migrate::CreateTables(*(*backend)->migrator(), postgres::PostgresGenerator(),
                                           entities, &created);
     if (!status.ok()) return status;
     names_[&schema] = name;

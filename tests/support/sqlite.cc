@@ -31,8 +31,8 @@ BackendUnderTest Sqlite() {
             std::vector<const schema::Entity*> entities;
             for (const schema::Entity& entity : schema.entities) entities.push_back(&entity);
             std::vector<std::string> created;
-            Status status = migrate::CreateTables(*(*backend)->migrator(), sqlite::SqliteDialect(),
-                                                  entities, &created);
+            Status status = migrate::CreateTables(*(*backend)->migrator(),
+                                                  sqlite::SqliteGenerator(), entities, &created);
             if (!status.ok()) return status;
             return std::unique_ptr<TestDatabase>(std::move(database));
           }};

@@ -11,6 +11,7 @@
 #include "server/adapters/postgres/options.h"
 #include "server/base/status.h"
 #include "server/migrate/ddl.h"
+#include "server/migrate/generator.h"
 #include "server/repository/backend.h"
 
 namespace storegate::postgres {
@@ -25,5 +26,6 @@ Result<std::unique_ptr<repository::Backend>> Open(const Options& options);
 
 // How PostgreSQL spells tables and indexes. One for all threads.
 const migrate::Dialect& PostgresDialect();
+const migrate::Generator& PostgresGenerator();
 
 }  // namespace storegate::postgres

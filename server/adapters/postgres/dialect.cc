@@ -3,6 +3,7 @@
 #include "server/adapters/postgres/backend.h"
 #include "server/adapters/postgres/predicates.h"
 #include "server/adapters/postgres/types.h"
+#include "server/migrate/sql_generator.h"
 #include "server/query/predicate.h"
 
 namespace storegate::postgres {
@@ -71,6 +72,11 @@ Result<std::string> PostgresDdl::PredicateSql(const schema::Entity& entity,
 const migrate::Dialect& PostgresDialect() {
   static const PostgresDdl dialect;
   return dialect;
+}
+
+const migrate::Generator& PostgresGenerator() {
+  static const migrate::SqlGenerator generator(PostgresDialect());
+  return generator;
 }
 
 }  // namespace storegate::postgres

@@ -214,7 +214,7 @@ Status PostgresMigrator::Execute(const std::string& sql) {
   return InTransaction([&] { return RunScript("Making the tables", sql); });
 }
 
-Result<std::vector<std::string>> PostgresMigrator::Columns(std::string_view table) {
+Result<std::vector<std::string>> PostgresMigrator::Parts(std::string_view table) {
   if (Status status = Connect(); !status.ok()) return status;
   Sql sql;
   sql.text =

@@ -16,6 +16,7 @@
 #include "server/adapters/sqlite/options.h"
 #include "server/base/status.h"
 #include "server/migrate/ddl.h"
+#include "server/migrate/generator.h"
 #include "server/repository/backend.h"
 
 namespace storegate::sqlite {
@@ -32,5 +33,6 @@ Result<std::unique_ptr<repository::Backend>> Open(const Options& options);
 
 // How SQLite spells tables and indexes. One for all threads.
 const migrate::Dialect& SqliteDialect();
+const migrate::Generator& SqliteGenerator();
 
 }  // namespace storegate::sqlite

@@ -3,6 +3,7 @@
 #include "server/adapters/sqlite/backend.h"
 #include "server/adapters/sqlite/predicates.h"
 #include "server/adapters/sqlite/types.h"
+#include "server/migrate/sql_generator.h"
 #include "server/query/predicate.h"
 
 namespace storegate::sqlite {
@@ -59,6 +60,11 @@ Result<std::string> SqliteDdl::PredicateSql(const schema::Entity& entity,
 const migrate::Dialect& SqliteDialect() {
   static const SqliteDdl dialect;
   return dialect;
+}
+
+const migrate::Generator& SqliteGenerator() {
+  static const migrate::SqlGenerator generator(SqliteDialect());
+  return generator;
 }
 
 }  // namespace storegate::sqlite

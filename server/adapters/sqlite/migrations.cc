@@ -165,7 +165,7 @@ Status SqliteMigrator::Execute(const std::string& sql) {
   return InTransaction([&] { return RunScript("Making the tables", sql); });
 }
 
-Result<std::vector<std::string>> SqliteMigrator::Columns(std::string_view table) {
+Result<std::vector<std::string>> SqliteMigrator::Parts(std::string_view table) {
   if (Status status = Connect(); !status.ok()) return status;
   const Sql sql{"SELECT name FROM pragma_table_info(?)", {std::string(table)}};
   Result<Cursor> cursor = connection_->Run(sql);

@@ -22,7 +22,7 @@ class SqliteMigrator : public repository::Migrator {
   Result<std::vector<repository::AppliedMigration>> History() override;
   Status Apply(const repository::AppliedMigration& row, const std::string& sql) override;
   Status Execute(const std::string& sql) override;
-  Result<std::vector<std::string>> Columns(std::string_view table) override;
+  Result<std::vector<std::string>> Parts(std::string_view table) override;
 
  private:
   Status Connect();

@@ -32,7 +32,7 @@ class FakeMigrator : public repository::Migrator {
     return {};
   }
   Status Execute(const std::string& sql) override { return {}; }
-  Result<std::vector<std::string>> Columns(std::string_view table) override {
+  Result<std::vector<std::string>> Parts(std::string_view table) override {
     return std::vector<std::string>();
   }
 
@@ -43,7 +43,7 @@ class FakeMigrator : public repository::Migrator {
 
 TEST(Runner, NamesOfFilesAreNumbersAndWords) {
   const auto migrations = ParseMigrations(
-      {{"0010_later.up.sql", "b"}, {"0002_first.up.sql", "a"}});
+      {{"0010_later.up.sql", "b"}, {"0002_first.up.sql", "a"}}, ".up.sql");
   ASSERT_TRUE(migrations.ok());
   ASSERT_EQ(migrations->size(), 2u);
   EXPECT_EQ((*migrations)[0].number, 2);
@@ -52,12 +52,21 @@ TEST(Runner, NamesOfFilesAreNumbersAndWords) {
   for (const char* name : {"0001_x.sql", "x.up.sql", "1.up.sql", "1_.up.sql", "_x.up.sql",
                            "0000_x.up.sql", "-1_x.up.sql", "1a_x.up.sql", ".up.sql",
                            "99999999999_x.up.sql"}) {
-    const Status status = ParseMigrations({{name, ""}}).status();
+    const Status status = ParseMigrations({{name, ""}}, ".up.sql").status();
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << name;
     EXPECT_THAT(status.message(), HasSubstr(name));
   }
-  EXPECT_THAT(ParseMigrations({{"1_a.up.sql", ""}, {"01_b.up.sql", ""}}).status().message(),
-              HasSubstr("1_a.up.sql"));
+  EXPECT_THAT(
+      ParseMigrations({{"1_a.up.sql", ""}, {"01_b.up.sql", ""}}, ".up.sql").status().message(),
+      HasSubstr("1_a.up.sql"));
+}
+
+TEST(Runner, NamesEndAsTheKindOfDatabaseSays) {
+  const auto migrations = ParseMigrations({{"0001_first.up.json", "[]"}}, ".up.json");
+  ASSERT_TRUE(migrations.ok());
+  EXPECT_EQ((*migrations)[0].name, "0001_first");
+  EXPECT_THAT(ParseMigrations({{"0001_first.up.sql", ""}}, ".up.json").status().message(),
+              HasSubstr("must be named as 0001_what_it_does.up.json"));
 }
 
 TEST(Runner, AChecksumIsOfTheStatementsAlone) {

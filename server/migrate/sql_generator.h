@@ -1,0 +1,39 @@
+// SqlGenerator: the scripts of a SQL database, by its dialect (ddl.h).
+#pragma once
+
+#include "server/migrate/ddl.h"
+#include "server/migrate/generator.h"
+
+namespace storegate::migrate {
+
+class SqlGenerator : public Generator {
+ public:
+  // `dialect` outlives the generator.
+  explicit SqlGenerator(const Dialect& dialect) : dialect_(dialect) {}
+
+  std::string CreateAll(const std::vector<const schema::Entity*>& database) const override {
+    return CreateSql(dialect_, database);
+  }
+  std::string Create(const schema::Entity& entity,
+                     const std::vector<const schema::Entity*>& database) const override {
+    return CreateTableSql(dialect_, entity, database);
+  }
+  std::string Finish(const schema::Entity& entity,
+                     const std::vector<const schema::Entity*>& database) const override {
+    return AddReferencesSql(dialect_, entity, database);
+  }
+  Status Check(const std::vector<const schema::Entity*>& entities) const override {
+    return CheckIndexes(dialect_, entities);
+  }
+  std::vector<std::string> Parts(const schema::Entity& entity) const override {
+    return ColumnNames(entity);
+  }
+  std::string_view table_word() const override { return "table"; }
+  std::string_view part_word() const override { return "column"; }
+  std::string_view file_suffix() const override { return ".up.sql"; }
+
+ private:
+  const Dialect& dialect_;
+};
+
+}  // namespace storegate::migrate
