@@ -56,22 +56,12 @@ bool Fits(const Value& value, Type type) {
   }
 }
 
-// The type to write a constant as. Numbers are equal in MongoDB whatever their types
-// are, so a number that the field cannot hold is only greater or less.
-Type WrittenAs(const Value& value, Type type) {
-  if (const auto* number = std::get_if<int64_t>(&value)) {
-    if (type == Type::kInt32 && *number == static_cast<int32_t>(*number)) return Type::kInt32;
-    return type == Type::kTimestamp ? type : Type::kInt64;
-  }
-  if (std::holds_alternative<double>(value)) return Type::kDouble;
-  if (std::holds_alternative<bool>(value)) return Type::kBool;
-  return std::holds_alternative<Bytes>(value) ? Type::kBytes : Type::kString;
-}
-
 // Appends a value that a field of that type is compared with. False when it is none.
+// Numbers are equal in MongoDB whatever their types are, so a number that the field
+// cannot hold is only greater or less.
 bool AddConstant(std::string_view key, const Value& value, Type type, Bson* to) {
   if (!Fits(value, type)) return false;
-  AppendValue(key, value, WrittenAs(value, type), to->get());
+  AppendValue(key, value, type, to->get());
   return true;
 }
 
