@@ -13,5 +13,7 @@ std::vector<std::pair<std::string, std::string>> ShopProtos();
 // Its numbered migrations, by backend.
 std::vector<std::pair<std::string, std::string>> ShopMigrationsSqlite();
 std::vector<std::pair<std::string, std::string>> ShopMigrationsPostgres();
+std::vector<std::pair<std::string, std::string>> ShopMigrationsMongodb();
+std::vector<std::pair<std::string, std::string>> ShopMigrationsMongodb();
 
 }  // namespace storegate
