@@ -14,6 +14,5 @@ std::vector<std::pair<std::string, std::string>> ShopProtos();
 std::vector<std::pair<std::string, std::string>> ShopMigrationsSqlite();
 std::vector<std::pair<std::string, std::string>> ShopMigrationsPostgres();
 std::vector<std::pair<std::string, std::string>> ShopMigrationsMongodb();
-std::vector<std::pair<std::string, std::string>> ShopMigrationsMongodb();
 
 }  // namespace storegate
