@@ -24,7 +24,7 @@ RUN apt-get update \
     ca-certificates libgrpc++1.51 libmongoc-1.0-0 libpq5 libprotobuf32 libre2-9 libsodium23 \
     libspdlog1.10 libsqlite3-0 libutf8proc2 libyaml-cpp0.7 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --create-home --home-dir /data storegate
+ && useradd --uid 10001 --shell /usr/sbin/nologin --create-home --home-dir /data storegate
 COPY --from=build /src/build/storegate /usr/local/bin/storegate
 COPY docker/healthcheck /usr/local/bin/healthcheck
 # A SQLite database, where that is what it serves, is kept here.
