@@ -119,13 +119,16 @@ TEST(MongodbScript, UniqueIndexesWithFiltersAreSeen) {
 TEST(MongodbScript, WhatIsNoneIsRefusedWithItsPlace) {
   const std::pair<const char*, const char*> wrong[] = {
       {"{\"create\": \"a\"}", "it is no array"},
-      {"[1]", "element 1 is no object"},
-      {"[{\"create\": \"a\"}, {}]", "element 2 names no command"},
-      {"[{\"create\": \"a\", \"$db\": \"other\"}]", "element 1 has \"$db\""},
-      {"[{\"create\": \"a\"},\n{\"create\": oops}]", "line 2"},
-      {"[{\"create\": \"a\"}", "no JSON"},
-      {"[], \"more\": 1", "it is no array"},
-      {"CREATE TABLE a (x)", "line 1"},
+      {"CREATE TABLE a (x)", "it is no array"},
+      {"[1]", "the command in line 1 is no object"},
+      {"[{\"create\": \"a\"},\n\n{}]", "the command in line 3 names no command"},
+      {"[{\"create\": \"a\", \"$db\": \"other\"}]", "line 1 has \"$db\""},
+      {"[{\"create\": {\"$date\": \"x\"}}]", "line 1 is no Extended JSON"},
+      {"[{\"create\": \"a\"},\n{\"create\": oops}]", "it is no JSON in line 2"},
+      {"[{\"create\": \"a\"},\n]", "it is no JSON in line 2"},
+      {"[{\"create\": \"a\"}", "it is no JSON in line 1"},
+      {"[],\n \"more\": 1", "it is no JSON in line 1"},
+      {"[\n\"\xff\"]", "it is no UTF-8 in line 2"},
   };
   for (const auto& [script, why] : wrong) {
     const Status status = mongodb::ParseScript("the migration 0001_x", script).status();

@@ -1,31 +1,19 @@
 #include "server/adapters/mongodb/script.h"
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
 #include <utility>
+
+#include "server/base/text.h"
+#include "server/repository/json_scanner.h"
 
 namespace storegate::mongodb {
 namespace {
-
-// libbson reads objects, so the array is put into one.
-constexpr std::string_view kBefore = "{\"s\":";
 
 Status Unreadable(const std::string& what, const std::string& why) {
   return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
                 "Of " + what + ", nothing ran: " + why + ". It must be a JSON array of MongoDB's "
                 "commands, such as [{\"create\": \"notes\"}].");
-}
-
-// The byte where libbson stopped, which its messages end in: `position 12: "…"`.
-size_t PositionIn(std::string_view message, size_t size) {
-  constexpr std::string_view kWord = "position ";
-  const size_t found = message.rfind(kWord);
-  size_t position = size;
-  if (found != std::string_view::npos) {
-    const char* begin = message.data() + found + kWord.size();
-    std::from_chars(begin, message.data() + message.size(), position);
-  }
-  return std::min(position - std::min(position, kBefore.size()), size);
 }
 
 std::string LineAt(std::string_view script, size_t position) {
@@ -47,36 +35,41 @@ bool First(const Bson& command, bson_iter_t* at) {
   return bson_iter_init(at, command.get()) && bson_iter_next(at);
 }
 
+// Why the element is no command, or "".
+std::string WhyNoCommand(std::string_view element, std::vector<Bson>* commands) {
+  if (!element.starts_with('{')) return "is no object";
+  bson_t* command = bson_new_from_json(reinterpret_cast<const uint8_t*>(element.data()),
+                                       static_cast<ssize_t>(element.size()), nullptr);
+  if (command == nullptr) return "is no Extended JSON";
+  commands->emplace_back(command);
+  if (bson_empty(command)) return "names no command";
+  if (bson_has_field(command, "$db")) return "has \"$db\", but runs in the database of the URL";
+  return "";
+}
+
 }  // namespace
 
 Result<std::vector<Bson>> ParseScript(const std::string& what, std::string_view script) {
   std::vector<Bson> commands;
   if (script.find_first_not_of(" \t\r\n") == std::string_view::npos) return commands;
-  std::string text(kBefore);
-  text += script;
-  text += '}';
-  bson_error_t error{};
-  bson_t* parsed = bson_new_from_json(reinterpret_cast<const uint8_t*>(text.data()),
-                                      static_cast<ssize_t>(text.size()), &error);
-  if (parsed == nullptr) {
-    return Unreadable(what, "it is no JSON, or no Extended JSON, at " +
-                                LineAt(script, PositionIn(error.message, script.size())));
+  if (const size_t bad = FindInvalidUtf8(script); bad != std::string_view::npos) {
+    return Unreadable(what, "it is no UTF-8 in " + LineAt(script, bad));
   }
-  const Bson whole(parsed);
-  bson_iter_t at, element;
-  if (!First(whole, &at) || !BSON_ITER_HOLDS_ARRAY(&at) || bson_count_keys(whole.get()) != 1 ||
-      !bson_iter_recurse(&at, &element)) {
-    return Unreadable(what, "it is no array");
-  }
-  while (bson_iter_next(&element)) {
-    std::optional<Bson> command = DocumentAt(element);
-    const std::string place = "element " + std::to_string(commands.size() + 1);
-    if (!command) return Unreadable(what, place + " is no object");
-    if (command->empty()) return Unreadable(what, place + " names no command");
-    if (bson_has_field(command->get(), "$db")) {
-      return Unreadable(what, place + " has \"$db\", but runs in the database of the URL");
-    }
-    commands.push_back(*std::move(command));
+  repository::JsonScanner scanner(script);
+  if (scanner.Peek() != '[') return Unreadable(what, "it is no array");
+  std::string why;
+  const bool read = scanner.Array([&] {
+    scanner.Peek();
+    const size_t begin = scanner.position();
+    if (!scanner.Skip()) return false;
+    why = WhyNoCommand(script.substr(begin, scanner.position() - begin), &commands);
+    if (!why.empty()) why = "the command in " + LineAt(script, begin) + " " + why;
+    return why.empty();
+  });
+  if (!why.empty()) return Unreadable(what, why);
+  if (!read || !scanner.AtEnd()) {
+    return Unreadable(what, "it is no JSON in " +
+                                LineAt(script, std::min(scanner.position(), script.size())));
   }
   return commands;
 }

@@ -11,8 +11,8 @@
 namespace storegate::mongodb {
 
 // A script is a JSON array of commands in MongoDB's Extended JSON; nothing at all is no
-// command. FAILED_PRECONDITION, reason MIGRATION_FAILED, naming `what` and the line or
-// the element: no JSON, no array, an element that is no object or names no command, or
+// command. FAILED_PRECONDITION, reason MIGRATION_FAILED, naming `what` and the line:
+// no JSON, no array, an element that is no object or names no command, or
 // one with "$db", as it runs in the database of the URL.
 Result<std::vector<Bson>> ParseScript(const std::string& what, std::string_view script);
 
