@@ -223,6 +223,87 @@ TEST_P(PredicatesCase, AValueFieldIsComparedAsWhatItHolds) {
   Expect("value : 'k'", {"c"});
 }
 
+TEST_P(PredicatesCase, NoPathLooksIntoLists) {
+  const auto data = [](const std::string& value) {
+    return "data { fields { key: 'k' value { " + value + " } } }";
+  };
+  PutNote("list", data("list_value { values { number_value: 1 } values { string_value: 'x' } }"));
+  PutNote("lists", data("list_value { values { list_value { values { number_value: 1 } } } }"));
+  PutNote("named", data("struct_value { fields { key: '0' value { number_value: 1 } } }"));
+  PutNote("nulls", data("list_value { values { null_value: NULL_VALUE } }"));
+  PutNote("number", data("number_value: 1"));
+  PutNote("records", data("list_value { values { struct_value { fields { key: 'a' value { "
+                          "number_value: 1 } } fields { key: '0' value { number_value: 1 } } } } }"));
+  PutNote("record", data("struct_value { fields { key: 'a' value { number_value: 1 } } }"));
+  Expect("data.k = 1", {"number"});
+  Expect("data.k = 'x'", {});
+  Expect("data.k >= 1", {"number"});
+  Expect("data.k.'0' = 1", {"named"});
+  Expect("data.k.a = 1", {"record"});
+  Expect("data.k.a >= 1", {"record"});
+  Expect("data.k : 'a'", {"record"});
+  Expect("data.k : '0'", {"named"});
+  Expect("data.k.'0'.a = 1", {});
+  Expect("data : 'k'", {"list", "lists", "named", "nulls", "number", "record", "records"});
+  Predicate in = *query::Template::Parse("data.k = 1", Note(), nullptr, nullptr)->Bind(nullptr);
+  in.kind = Predicate::Kind::kIn;
+  in.values = {1.0, std::string("x")};
+  EXPECT_THAT(Where(*session_, Note(), in), ElementsAre("number"));
+}
+
+TEST_P(PredicatesCase, AValueFieldThatIsAListIsNoneOfItsElements) {
+  PutNote("list", "value { list_value { values { string_value: 'x' } values { number_value: 2 } } }");
+  PutNote("lists", "value { list_value { values { list_value { values { number_value: 2 } } } } }");
+  PutNote("none", "");
+  PutNote("null", "value { null_value: NULL_VALUE }");
+  PutNote("nulls", "value { list_value { values { null_value: NULL_VALUE } } }");
+  PutNote("records", "value { list_value { values { struct_value { fields { key: 'k' value { "
+                     "number_value: 2 } } } } } }");
+  Expect("value = 'x'", {});
+  Expect("value >= 0", {});
+  Expect("value.'0' = 'x'", {});
+  Expect("value.k = 2", {});
+  Expect("value : 'k'", {});
+  EXPECT_THAT(Where(*session_, Note(), Predicate::IsSet(Note().Find("value"))),
+              ElementsAre("list", "lists", "null", "nulls", "records"));
+}
+
+TEST_P(PredicatesCase, TruthIsNoNumber) {
+  PutNote("false", "data { fields { key: 'k' value { bool_value: false } } }");
+  PutNote("true", "data { fields { key: 'k' value { bool_value: true } } }");
+  PutNote("0", "data { fields { key: 'k' value { number_value: 0 } } }");
+  PutNote("1", "data { fields { key: 'k' value { number_value: 1 } } }");
+  Expect("data.k = true", {"true"});
+  Expect("data.k = 1", {"1"});
+  Expect("data.k < 1", {"0"});
+  Expect("data.k = false", {"false"});
+}
+
+TEST_P(PredicatesCase, WhatIsEmptyIsNotSetButAnEmptyMessageIs) {
+  PutNote("a", "tags: '' labels { value: '' } inner { words: '' counts { value: 0 } }");
+  PutNote("b", "inner { }");
+  PutNote("c", "data { }");
+  const auto set = [&](const schema::Field* field, std::vector<std::string> below,
+                       schema::Type type, schema::Presence presence) {
+    Predicate predicate = Predicate::IsSet(field);
+    predicate.path.below = std::move(below);
+    predicate.path.type = type;
+    predicate.path.presence = presence;
+    return Where(*session_, Note(), predicate);
+  };
+  using schema::Presence;
+  using schema::Type;
+  const schema::Field* inner = Note().Find("inner");
+  EXPECT_THAT(Where(*session_, Note(), Predicate::IsSet(Note().Find("tags"))), ElementsAre("a"));
+  EXPECT_THAT(Where(*session_, Note(), Predicate::IsSet(Note().Find("labels"))), ElementsAre("a"));
+  EXPECT_THAT(Where(*session_, Note(), Predicate::IsSet(inner)), ElementsAre("a", "b"));
+  EXPECT_THAT(Where(*session_, Note(), Predicate::IsSet(Note().Find("data"))), ElementsAre("c"));
+  EXPECT_THAT(set(inner, {"words"}, Type::kString, Presence::kRepeated), ElementsAre("a"));
+  EXPECT_THAT(set(inner, {"counts"}, Type::kInt64, Presence::kMap), ElementsAre("a"));
+  EXPECT_THAT(set(inner, {"text"}, Type::kString, Presence::kPlain), ElementsAre("a", "b"));
+  EXPECT_THAT(set(inner, {"flag"}, Type::kBool, Presence::kOptional), IsEmpty());
+}
+
 TEST_P(PredicatesCase, SearchTakesNothingForAPattern) {
   const char* names[] = {"100% Wolle", "Straße_1", "ANGEBOT*", "plain"};
   for (int i = 0; i < 4; ++i) {
@@ -243,10 +324,13 @@ TEST_P(PredicatesCase, SearchTakesNothingForAPattern) {
   EXPECT_THAT(contains("angebot"), ElementsAre("2"));
   EXPECT_THAT(contains("'"), IsEmpty());
   EXPECT_THAT(contains(""), ElementsAre("0", "1", "2", "3"));
+  EXPECT_THAT(contains(std::string(40000, '.')), IsEmpty());
+  const std::string dots(20000, '.'), dollars = "$" + std::string(31000, 'x');
+  Put(Author(), "id: '4' slug: '4' name: 'a" + dots + "'");
+  Put(Author(), "id: '5' slug: '5' name: '" + dollars + "'");
+  EXPECT_THAT(contains(dots), ElementsAre("4"));
+  EXPECT_THAT(contains(dollars), ElementsAre("5"));
 }
-
-// What the keyset and the partial indexes are for: no list by an index reads and
-// sorts the whole table.
 
 }  // namespace
 }  // namespace storegate::test
