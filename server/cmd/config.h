@@ -56,6 +56,9 @@ struct Config {
   };
   Pool pool;
   bool transaction_pooler = false;  // postgres.transaction_pooler
+  // What a MongoDB URL does not say itself.
+  std::chrono::milliseconds mongodb_server_selection_timeout{5000};
+  std::chrono::milliseconds mongodb_socket_timeout{45000};
 
   rpc::Options rpc;
   service::Options service;

@@ -191,6 +191,14 @@ std::vector<ConfigKey> MakeKeys() {
   keys.push_back(Switch("postgres.transaction_pooler",
                         "PostgreSQL is behind a pooler in transaction mode, such as PgBouncer",
                         [](Config& c) -> bool& { return c.transaction_pooler; }));
+  keys.push_back(Number("mongodb.server_selection_timeout_ms", 100, kHourMs,
+                        "How long a call waits for a MongoDB server that takes writes to be "
+                        "known; a URL's own serverSelectionTimeoutMS wins",
+                        [](Config& c) -> auto& { return c.mongodb_server_selection_timeout; }));
+  keys.push_back(Number("mongodb.socket_timeout_ms", 100, kHourMs,
+                        "How long a call without a deadline waits for MongoDB's answer; a URL's "
+                        "own socketTimeoutMS wins",
+                        [](Config& c) -> auto& { return c.mongodb_socket_timeout; }));
   keys.push_back(Number("limits.max_request_bytes", 1024, 1024 * kMiB, "Size of a request",
                         [](Config& c) -> auto& { return c.rpc.max_request_bytes; }));
   keys.push_back(Number("limits.max_record_bytes", 1024, 64 * kMiB, "Size of a record",

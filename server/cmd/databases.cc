@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "server/adapters/mongodb/backend.h"
 #include "server/adapters/postgres/backend.h"
 #include "server/adapters/sqlite/backend.h"
 #include "server/base/log.h"
@@ -52,9 +53,28 @@ Result<std::unique_ptr<repository::Backend>> OpenPostgres(const std::string& url
   return postgres::Open(options);
 }
 
+// Sessions of the lanes, and one for each of the breakers that ask whether the database
+// is there, a migration, and a secret that is looked up.
+int MongodbPoolSize(const Config& config) {
+  return config.point_threads + config.write_threads + config.scan_threads + 4;
+}
+
+Result<std::unique_ptr<repository::Backend>> OpenMongodb(const std::string& url,
+                                                         const Config& config) {
+  mongodb::Options options;
+  options.url = url;
+  options.connect_timeout = config.pool.connect_timeout;
+  options.server_selection_timeout = config.mongodb_server_selection_timeout;
+  options.socket_timeout = config.mongodb_socket_timeout;
+  options.pool_size = MongodbPoolSize(config);
+  return mongodb::Open(options);
+}
+
 constexpr Scheme kSchemes[] = {
     {"sqlite", "", OpenSqlite, sqlite::SqliteGenerator, ShopMigrationsSqlite, true, false},
     {"postgresql", "postgres", OpenPostgres, postgres::PostgresGenerator, ShopMigrationsPostgres,
+     false, true},
+    {"mongodb", "mongodb+srv", OpenMongodb, mongodb::MongodbGenerator, ShopMigrationsMongodb,
      false, true},
 };
 

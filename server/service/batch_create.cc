@@ -235,12 +235,13 @@ void BatchCreate(const CallPtr& call) {
   batch->now = NowMillis();
   const int count = call->request->GetReflection()->FieldSize(*call->request, method.requests);
   if (count == 0) return call->Succeed("");
+  if (status = PrepareItems(batch); !status.ok()) return call->Fail(status);
+  // Behind what is wrong with the request itself, which is the same on every database.
   if (!batch->partial && count > 1 && !call->executor().backend().capabilities().transactions) {
     return call->Fail(Status(Code::kUnimplemented, reason::kTransactionsUnavailable,
                              "this database has no transactions: a batch is all or none only "
                              "there; send allow_partial, or one record at a time"));
   }
-  if (status = PrepareItems(batch); !status.ok()) return call->Fail(status);
   std::vector<PasswordField> passwords;
   for (size_t i = 0; i < batch->items.size(); ++i) {
     if (!batch->items[i].status.ok()) continue;

@@ -97,7 +97,7 @@ class PredicateCase : public ListCase {
     }
     std::vector<const Message*> all;
     for (const MessagePtr& record : records) all.push_back(record.get());
-    ASSERT_TRUE(HasStatus(store().BatchCreate(all).status, Code::kOk));
+    ASSERT_TRUE(HasStatus(store().CreateMany(all).status, Code::kOk));
     // Others that refer to other records.
     make().CreatedMany(entity(), 20, {.all_fields = true});
     records_ = Everything();

@@ -45,7 +45,7 @@ class SearchCase : public ListCase {
       sent.push_back(records[i].get());
       ids.push_back(Id(*records[i]));
     }
-    Reply reply = store().BatchCreate(sent);
+    Reply reply = store().CreateMany(sent);
     EXPECT_TRUE(HasStatus(reply.status, Code::kOk));
     return ids;
   }

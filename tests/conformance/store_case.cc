@@ -150,7 +150,7 @@ void StoreCase::ExpectRoundTrip(const std::vector<MessagePtr>& records) {
     const size_t end = std::min(records.size(), start + 100);
     std::vector<const Message*> sent;
     for (size_t i = start; i < end; ++i) sent.push_back(records[i].get());
-    Reply reply = store().BatchCreate(sent);
+    Reply reply = store().CreateMany(sent);
     ASSERT_TRUE(HasStatus(reply.status, Code::kOk));
     std::vector<const Message*> created = store().Records(reply, Operation::kBatchCreate);
     ASSERT_EQ(created.size(), sent.size());

@@ -131,7 +131,7 @@ std::vector<MessagePtr> RecordFactory::CreatedMany(const Entity& entity, int cou
     const size_t end = std::min(records.size(), start + 500);
     std::vector<const Message*> some;
     for (size_t i = start; i < end; ++i) some.push_back(records[i].get());
-    Reply reply = store.BatchCreate(some);
+    Reply reply = store.CreateMany(some);
     EXPECT_TRUE(reply.ok()) << entity.full_name << ": " << reply.status.ToString();
     if (!reply.ok()) continue;
     std::vector<const Message*> made = store.Records(reply, schema::Operation::kBatchCreate);

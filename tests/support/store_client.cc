@@ -68,6 +68,12 @@ Reply StoreClient::BatchCreate(const std::vector<const Message*>& records, bool 
   return gateway_->Call(batch, *request);
 }
 
+Reply StoreClient::CreateMany(const std::vector<const Message*>& records) {
+  Reply reply = BatchCreate(records, !gateway_->backend().capabilities().transactions);
+  if (reply.ok()) EXPECT_EQ(Records(reply, Operation::kBatchCreate).size(), records.size());
+  return reply;
+}
+
 Reply StoreClient::Get(const Value& id, bool show_deleted) {
   const Method& get = method(Operation::kGet);
   return GetBy(get.keys.front(), {id}, show_deleted);

@@ -42,6 +42,9 @@ class StoreClient {
   MessagePtr CreateRequest(const Message& record) const;
   Reply Create(const Message& record);
   Reply BatchCreate(const std::vector<const Message*>& records, bool allow_partial = false);
+  // As BatchCreate of records that can all be created: where the database has no
+  // transactions, with allow_partial.
+  Reply CreateMany(const std::vector<const Message*>& records);
   Reply Get(const Value& id, bool show_deleted = false);
   // One value for each field of the key.
   Reply GetBy(const schema::Method::RequestKey& key, const std::vector<Value>& values,

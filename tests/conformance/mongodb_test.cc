@@ -1,0 +1,10 @@
+// MongoDB joins the suite.
+#include "tests/support/mongodb.h"
+
+namespace storegate::test {
+namespace {
+
+const RegisterBackend registered(MongodbEmptied());
+
+}  // namespace
+}  // namespace storegate::test
