@@ -138,6 +138,7 @@ Result<std::unique_ptr<MigrationLock>> MigrationLock::Take(std::shared_ptr<Pool>
     const Result<Outcome> outcome = lock->TryTake(false);
     if (!outcome.ok()) return outcome.status();
     if (*outcome == Outcome::kHave) break;
+    lock->perhaps_ours_ = lock->perhaps_ours_ || *outcome == Outcome::kUnknown;
     if (Expired(until)) return lock->LockedByOther();
     std::this_thread::sleep_for(kPause);
   }
@@ -172,8 +173,11 @@ MigrationLock::~MigrationLock() {
     stopping_ = true;
   }
   wake_.notify_all();
-  if (!thread_.joinable()) return;  // never had
-  thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+  } else if (!perhaps_ours_) {
+    return;
+  }
   if (taken_over_ || !Connect().ok()) return;
   Bson query, entry, command;
   query.AddText("_id", kId).AddText("owner", owner_);

@@ -54,6 +54,7 @@ class MigrationLock {
   std::unique_ptr<Connection> connection_;  // Take's, then the thread's
   std::atomic<Deadline> good_until_{Deadline::min()};
   std::atomic<bool> taken_over_{false};
+  bool perhaps_ours_ = false;  // Take's: it was asked for, and the answer was lost
 
   std::mutex mutex_;
   std::condition_variable wake_;
