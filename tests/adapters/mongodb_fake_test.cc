@@ -47,7 +47,8 @@ class Client {
     if (session != nullptr) {
       EXPECT_TRUE(mongoc_client_session_append(session, &options, &error));
     }
-    const bool done = mongoc_collection_insert_one(collection_, &document, &options, nullptr, &error);
+    const bool done =
+        mongoc_collection_insert_one(collection_, &document, &options, nullptr, &error);
     bson_destroy(&document);
     bson_destroy(&options);
     return done ? "" : std::to_string(error.domain) + "/" + std::to_string(error.code);

@@ -24,7 +24,8 @@ std::set<std::string> CollectionNames(MongodbClient& client) {
   client.Run(R"({"listCollections": 1, "nameOnly": true, "cursor": {"batchSize": 10000}})", &reply);
   std::set<std::string> names;
   bson_iter_t top, batch, one, name;
-  if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "cursor.firstBatch", &batch) &&
+  if (bson_iter_init(&top, &reply) &&
+      bson_iter_find_descendant(&top, "cursor.firstBatch", &batch) &&
       bson_iter_recurse(&batch, &one)) {
     while (bson_iter_next(&one)) {
       if (bson_iter_recurse(&one, &name) && bson_iter_find(&name, "name")) {
