@@ -8,6 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import gateway  # noqa: E402
 import postgres as clusters  # noqa: E402
+from mongodb import Mongodb  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +33,21 @@ def postgres_url(shared_postgres, request):
     return shared_postgres.create_database(f"e2e_{abs(hash(request.node.nodeid)) % 10**12}")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
+def own_mongodb():
+    """A MongoDB server for a test that kills or freezes it, or looks at nobody else's."""
+    server = Mongodb()
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mongodb"])
 def any_database(request, tmp_path):
     """A fresh database on each backend."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path}/storegate.db"
+    if request.param == "mongodb":
+        return request.getfixturevalue("own_mongodb").url("any")
     return request.getfixturevalue("postgres_url")
 
 
