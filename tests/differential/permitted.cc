@@ -1,0 +1,57 @@
+#include "tests/differential/permitted.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace storegate::test {
+namespace {
+
+struct Entry {
+  const char* name;
+  const char* reason;
+  // Null: nothing is excused; the words of symbols.h take its place in every answer.
+  bool (*covers)(const Operation& operation, const Answer& first, const Answer& second);
+};
+
+const Entry kEntries[] = {
+    {"times of the gateway",
+     "create_time, update_time and delete_time are each gateway's clock: compared by the "
+     "operation during which they were taken",
+     nullptr},
+    {"etags", "each gateway makes its own: compared by when they change", nullptr},
+    {"ids that none was sent for",
+     "UUIDs are random, and numbers that a database counts may have gaps: compared by the "
+     "record that they were given to",
+     nullptr},
+    {"page tokens", "sealed with each gateway's key: compared by where pages end", nullptr},
+    {"batches of several, all or none",
+     "not sent where one of the two has no transactions (TRANSACTIONS_UNAVAILABLE)", nullptr},
+};
+
+std::vector<int64_t>& Used() {
+  static std::vector<int64_t> used(std::size(kEntries), 0);
+  return used;
+}
+
+}  // namespace
+
+bool Permitted(const Operation& operation, const Answer& first, const Answer& second) {
+  for (size_t i = 0; i < std::size(kEntries); ++i) {
+    if (kEntries[i].covers == nullptr || !kEntries[i].covers(operation, first, second)) continue;
+    ++Used()[i];
+    return true;
+  }
+  return false;
+}
+
+std::string PermittedTable() {
+  std::string table;
+  for (size_t i = 0; i < std::size(kEntries); ++i) {
+    table += std::string("  ") + kEntries[i].name + ": " + kEntries[i].reason;
+    if (kEntries[i].covers != nullptr) table += " (" + std::to_string(Used()[i]) + " times)";
+    table += "\n";
+  }
+  return table;
+}
+
+}  // namespace storegate::test
