@@ -3,11 +3,13 @@
 
     tests/summary.py build/results
 
-Prints "N passed, N failed", and ends with 1 when anything failed. A GoogleTest
+Prints what cases left out because a database cannot do it, by name and with the
+reason (tests/support/exceptions.h), then "N passed, N failed", and ends with 1 when anything failed. A GoogleTest
 program counts as its cases, and once more as a failure when it ended badly
 though its cases passed (a crash at exit, a sanitizer's report).
 """
 
+import collections
 import pathlib
 import sys
 import xml.etree.ElementTree as xml
@@ -29,6 +31,20 @@ def cases(path):
         else:
             passed += 1
     return passed, failed
+
+
+def exceptions(path):
+    """How many cases made which exception, by what they said of it."""
+    try:
+        root = xml.parse(path).getroot()
+    except (OSError, xml.ParseError):
+        return {}
+    found = collections.Counter()
+    for case in root.iter("testcase"):
+        for noted in case.iter("property"):
+            if noted.get("name") == "exception":
+                found[noted.get("value")] += 1
+    return found
 
 
 def main():
@@ -53,6 +69,13 @@ def main():
         inner = cases(results / "e2e.xml") or (0, 1)
         passed, failed = passed + inner[0], failed + inner[1]
 
+    noted = collections.Counter()
+    for report in sorted((results / "gtest").glob("*.xml")):
+        noted.update(exceptions(report))
+    if noted:
+        print("exceptions:")
+    for said, count in sorted(noted.items()):
+        print(f"  {said} ({count} {'case' if count == 1 else 'cases'})")
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed or not passed else 0)
 

@@ -5,6 +5,7 @@
 
 #include "google/rpc/status.pb.h"
 #include "tests/conformance/store_case.h"
+#include "tests/support/exceptions.h"
 #include "tests/support/valid.h"
 
 namespace storegate::test {
@@ -16,7 +17,7 @@ class BatchCreateCase : public StoreCase {
  protected:
   const schema::Method& batch() { return store().method(Operation::kBatchCreate); }
   // Where the database has no transactions, a batch of several is refused, and says so.
-  bool Transactions() { return gateway().backend().capabilities().transactions; }
+  bool Transactions() { return HasTransactions(gateway().backend()); }
 
   static std::vector<const Message*> Pointers(const std::vector<MessagePtr>& records) {
     std::vector<const Message*> pointers;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/conformance/store_case.h"
+#include "tests/support/exceptions.h"
 
 namespace storegate::test {
 namespace {
@@ -95,7 +96,7 @@ TEST_P(ReferenceCase, MustNameALivingRecordOnWrite) {
       EXPECT_TRUE(HasStatus(store().Get(Id(*record)).status, Code::kNotFound));
       MessagePtr before = Read(Id(*good));
       MessagePtr other = Referring();
-      if (gateway().backend().capabilities().transactions) {
+      if (HasTransactions(gateway().backend())) {
         EXPECT_TRUE(IsMissing(store().BatchCreate({other.get(), record.get()}).status, *field));
         EXPECT_TRUE(HasStatus(store().Get(Id(*other)).status, Code::kNotFound));
       }
@@ -240,7 +241,7 @@ TEST_P(SelfReferenceCase, ChainsGoFromTheirEnds) {
 
 TEST_P(SelfReferenceCase, WithinABatchSeesTheRecordsBefore) {
   // In a batch that is all or none each record sees the ones before it.
-  if (!gateway().backend().capabilities().transactions) return;
+  if (!HasTransactions(gateway().backend())) return;
   for (const Field* field : References()) {
     if (field->references->entity != &entity()) continue;
     MessagePtr first = Make();
