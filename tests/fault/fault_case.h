@@ -12,6 +12,7 @@
 
 #include "tests/fault/faulty_backend.h"
 #include "tests/support/expected.h"
+#include "tests/support/mongodb.h"
 #include "tests/support/record_factory.h"
 #include "tests/support/postgres.h"
 #include "tests/support/sqlite.h"
@@ -28,7 +29,7 @@ inline void PrintTo(const FaultParam& param, std::ostream* out) {
 }
 
 inline std::vector<FaultParam> FaultParams() {
-  static const auto* backends = new std::vector<BackendUnderTest>{Sqlite(), Postgres()};
+  static const auto* backends = new std::vector<BackendUnderTest>{Sqlite(), Postgres(), Mongodb()};
   std::vector<FaultParam> params;
   for (const BackendUnderTest& backend : *backends) {
     for (const char* schema : {"shop", "org", "types"}) params.push_back({&backend, schema});
