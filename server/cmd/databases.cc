@@ -9,6 +9,7 @@
 #include "server/base/text.h"
 #include "server/base/time.h"
 #include "server/cmd/embedded.h"
+#include "server/cmd/late_backend.h"
 #include "server/migrate/runner.h"
 #include "server/query/page_token.h"
 
@@ -31,6 +32,8 @@ struct Scheme {
   Files (*migrations)();
   bool one_writer;  // the database has no more at a time
   bool remote;      // connections cost something, there and here
+  // Of one that is not there to be asked.
+  repository::Capabilities likely;
 };
 
 Result<std::unique_ptr<repository::Backend>> OpenSqlite(const std::string& url, const Config&) {
@@ -71,11 +74,12 @@ Result<std::unique_ptr<repository::Backend>> OpenMongodb(const std::string& url,
 }
 
 constexpr Scheme kSchemes[] = {
-    {"sqlite", "", OpenSqlite, sqlite::SqliteGenerator, ShopMigrationsSqlite, true, false},
+    {"sqlite", "", OpenSqlite, sqlite::SqliteGenerator, ShopMigrationsSqlite, true, false,
+     {.transactions = true, .references = true}},
     {"postgresql", "postgres", OpenPostgres, postgres::PostgresGenerator, ShopMigrationsPostgres,
-     false, true},
+     false, true, {.transactions = true, .references = true, .start_get = true}},
     {"mongodb", "mongodb+srv", OpenMongodb, mongodb::MongodbGenerator, ShopMigrationsMongodb,
-     false, true},
+     false, true, {.transactions = true}},
 };
 
 std::string SchemeNames() {
@@ -109,6 +113,27 @@ Value ProbeId(const schema::Entity& entity) {
   return std::string("00000000-0000-0000-0000-000000000000");
 }
 
+// Makes the tables of `entities` fit for the schema.
+Status Prepare(const std::string& name, const Scheme& scheme, repository::Migrator* migrator,
+               const std::vector<const schema::Entity*>& entities, Tables tables) {
+  std::vector<std::string> made;
+  Status status;
+  if (tables == Tables::kMigrations) {
+    Result<std::vector<migrate::Migration>> migrations =
+        migrate::ParseMigrations(scheme.migrations(), scheme.generator().file_suffix());
+    if (!migrations.ok()) return migrations.status();
+    status = migrate::Up(*migrator, *migrations, &made);
+  } else if (tables == Tables::kCreate) {
+    status = migrate::CreateTables(*migrator, scheme.generator(), entities, &made);
+  }
+  if (!status.ok()) return status;
+  for (const std::string& each : made) {
+    Log(Level::kInfo, tables == Tables::kMigrations ? "applied a migration" : "made a table",
+        {{"database", name}, {"name", each}});
+  }
+  return migrate::CheckTables(*migrator, scheme.generator(), entities);
+}
+
 }  // namespace
 
 void Database::Probe() {
@@ -138,36 +163,23 @@ Result<std::unique_ptr<Databases>> Databases::Open(const Config& config,
   databases->placement_ = *std::move(placement);
 
   for (const auto& [name, url] : config.databases) {
-    Status opened = databases->OpenOne(config, name);
+    Status opened = databases->OpenOne(config, name, schema, tables);
     if (!opened.ok()) return opened;
-  }
-  for (const std::unique_ptr<Database>& database : databases->databases_) {
-    for (const schema::Entity& entity : schema.entities) {
-      if (databases->placement_.database_of.at(&entity) == database->name) {
-        database->entities.push_back(&entity);
-      }
-    }
-    for (const schema::Store& store : schema.stores) {
-      if (databases->placement_.database_of.at(store.entity) == database->name) {
-        database->stores.push_back(&store);
-      }
-    }
-    Status ready = databases->Prepare(database.get(), schema, tables);
-    if (ready.ok()) ready = database->executor->Start();
-    if (!ready.ok()) return About(*database, ready);
   }
   return databases;
 }
 
 Databases::~Databases() { Stop(); }
 
-Status Databases::OpenOne(const Config& config, const std::string& name) {
+Status Databases::OpenOne(const Config& config, const std::string& name,
+                          const schema::Schema& schema, Tables tables) {
   const std::string& url = config.databases.at(name);
   auto database = std::make_unique<Database>();
   database->name = name;
   database->url = RedactUrl(url);
 
-  bool used = name == placement_.default_database;
+  const bool is_default = name == placement_.default_database;
+  bool used = is_default;
   for (const auto& [entity, home] : placement_.database_of) used = used || home == name;
   if (!used) {
     Log(Level::kWarn, "a database that no store is routed to is not opened", {{"database", name}});
@@ -181,10 +193,31 @@ Status Databases::OpenOne(const Config& config, const std::string& name) {
     return status.WithViolation("databases." + name,
                                 database->url + ": this build serves " + SchemeNames() + " only");
   }
+  Place(database.get(), schema);
+  // The numbered migrations make all tables of the schema, with foreign keys
+  // between them. Where its entities are spread over databases, each gets the
+  // tables of its own.
+  if (tables == Tables::kMigrations && database->entities.size() != schema.entities.size()) {
+    tables = Tables::kCreate;
+  }
+  const auto open = [scheme, url, config, name, tables, entities = database->entities]()
+      -> Result<std::unique_ptr<repository::Backend>> {
+    Result<std::unique_ptr<repository::Backend>> backend = scheme->open(url, config);
+    if (!backend.ok()) return backend;
+    Status ready = Prepare(name, *scheme, (*backend)->migrator(), entities, tables);
+    if (!ready.ok()) return ready;
+    return backend;
+  };
 
-  Result<std::unique_ptr<repository::Backend>> backend = scheme->open(url, config);
-  if (!backend.ok()) return About(*database, backend.status());
-  database->backend = *std::move(backend);
+  Result<std::unique_ptr<repository::Backend>> backend = open();
+  const bool late = !backend.ok() && backend.status().code() == Code::kUnavailable && !is_default;
+  if (!backend.ok() && !late) return About(*database, backend.status());
+  if (late) {
+    Log(Level::kError, "a database does not answer; its stores wait for it", {{"database", name}});
+    database->backend = std::make_unique<LateBackend>(scheme->name, scheme->likely, open);
+  } else {
+    database->backend = *std::move(backend);
+  }
   repository::ExecutorOptions options;
   options.point_threads = config.point_threads;
   options.scan_threads = config.scan_threads;
@@ -197,35 +230,24 @@ Status Databases::OpenOne(const Config& config, const std::string& name) {
   options.slow_query = config.slow_query;
   database->executor =
       std::make_unique<repository::Executor>(database->backend.get(), options);
+  Status started = late ? database->executor->StartWithout(backend.status())
+                        : database->executor->Start();
+  if (!started.ok()) return About(*database, started);
   databases_.push_back(std::move(database));
   return Status();
 }
 
-Status Databases::Prepare(Database* database, const schema::Schema& schema, Tables tables) {
-  const Scheme* scheme = FindScheme(database->backend->kind());
-  repository::Migrator* migrator = database->backend->migrator();
-  // The numbered migrations make all tables of the schema, with foreign keys
-  // between them. Where its entities are spread over databases, each gets the
-  // tables of its own.
-  if (tables == Tables::kMigrations && database->entities.size() != schema.entities.size()) {
-    tables = Tables::kCreate;
+void Databases::Place(Database* database, const schema::Schema& schema) const {
+  for (const schema::Entity& entity : schema.entities) {
+    if (placement_.database_of.at(&entity) == database->name) {
+      database->entities.push_back(&entity);
+    }
   }
-  std::vector<std::string> made;
-  Status status;
-  if (tables == Tables::kMigrations) {
-    Result<std::vector<migrate::Migration>> migrations =
-        migrate::ParseMigrations(scheme->migrations(), scheme->generator().file_suffix());
-    if (!migrations.ok()) return migrations.status();
-    status = migrate::Up(*migrator, *migrations, &made);
-  } else if (tables == Tables::kCreate) {
-    status = migrate::CreateTables(*migrator, scheme->generator(), database->entities, &made);
+  for (const schema::Store& store : schema.stores) {
+    if (placement_.database_of.at(store.entity) == database->name) {
+      database->stores.push_back(&store);
+    }
   }
-  if (!status.ok()) return status;
-  for (const std::string& name : made) {
-    Log(Level::kInfo, tables == Tables::kMigrations ? "applied a migration" : "made a table",
-        {{"database", database->name}, {"name", name}});
-  }
-  return migrate::CheckTables(*migrator, scheme->generator(), database->entities);
 }
 
 service::Service::Routes Databases::routes() const {

@@ -54,7 +54,8 @@ struct Database {
 class Databases {
  public:
   // Opens each database that something lives in, prepares its tables, and starts
-  // its executor. `schema` outlives the result. Errors name the database, and are
+  // its executor. One that does not answer is opened when it does, unless it is the
+  // default one: without that nothing is served. `schema` outlives the result. Errors name the database, and are
   // for who starts the gateway: INVALID_ARGUMENT, reason INVALID_CONFIG, also for
   // a URL that this build cannot serve; else what backend and migrations say.
   static Result<std::unique_ptr<Databases>> Open(const Config& config,
@@ -73,8 +74,9 @@ class Databases {
   void Stop();
 
  private:
-  Status OpenOne(const Config& config, const std::string& name);
-  Status Prepare(Database* database, const schema::Schema& schema, Tables tables);
+  Status OpenOne(const Config& config, const std::string& name, const schema::Schema& schema,
+                 Tables tables);
+  void Place(Database* database, const schema::Schema& schema) const;
 
   std::vector<std::unique_ptr<Database>> databases_;
   Placement placement_;

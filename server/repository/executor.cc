@@ -69,6 +69,7 @@ struct Executor::Impl {
 
   LaneState& At(Lane lane) { return *lanes[static_cast<size_t>(lane)]; }
   Status Connect();
+  Status Run();
   void Submit(Lane lane, Task task);
   // Runs what can be run on the spot, up to SpotReads::Finish, which is for the caller
   // to call, and gives the rest to the lane.
@@ -220,22 +221,33 @@ Status Executor::Start() {
     Stop();
     return status;
   }
-  std::lock_guard lock(impl_->stop_mutex);
-  if (impl_->stopping) return ShuttingDown();
-  impl_->reads.Start();
-  impl_->writes.Start();
-  for (const auto& lane : impl_->lanes) {
+  return impl_->Run();
+}
+
+Status Executor::StartWithout(const Status& why) {
+  for (Breaker* breaker : {&impl_->reads, &impl_->writes}) {
+    breaker->Refused(breaker->generation(), why);
+  }
+  return impl_->Run();
+}
+
+Status Executor::Impl::Run() {
+  std::lock_guard lock(stop_mutex);
+  if (stopping) return ShuttingDown();
+  reads.Start();
+  writes.Start();
+  for (const auto& lane : lanes) {
     for (const auto& worker : lane->workers) {
-      const bool scans = lane.get() == &impl_->At(Lane::kScan);
-      impl_->threads.emplace_back([worker = worker.get(), scans] {
+      const bool scans = lane.get() == &At(Lane::kScan);
+      threads.emplace_back([worker = worker.get(), scans] {
         if (scans) GiveWay();
         const SpotReads::Bar bar;  // others wait for it
         worker->Run();
       });
     }
   }
-  if (impl_->spots != nullptr) impl_->spots->Start();
-  impl_->started = true;
+  if (spots != nullptr) spots->Start();
+  started = true;
   return {};
 }
 

@@ -129,6 +129,9 @@ class Executor {
   // when the database does not answer, or what else Backend::Connect says; the
   // executor is stopped then. Call once, before anything else.
   Status Start();
+  // The same of a database that is known not to answer: no session is opened, and it is
+  // probed until it does. UNAVAILABLE, reason SHUTTING_DOWN, after Stop.
+  Status StartWithout(const Status& why);
 
   void Submit(PointRead read);
   void Submit(WriteTask write);

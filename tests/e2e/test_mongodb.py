@@ -93,6 +93,23 @@ def test_mongodb_in_trouble_takes_down_orders_alone(both, own_mongodb, trouble):
     client.close()
 
 
+def test_a_database_that_is_down_at_the_start_is_waited_for_by_its_stores_alone(tmp_path, postgres_url, own_mongodb):
+    own_mongodb.kill()
+    url = own_mongodb.url("shop") + "?serverSelectionTimeoutMS=500"
+    with serving(tmp_path, database=False, env={"DATABASE_URL": postgres_url, "MONGODB_URI": url}) as server:
+        client = Client(server.address)
+        user = client.call("shop.v1.UserStore/CreateUser", USER)
+        for _ in range(3):
+            fails(lambda: client.call(f"{ORDER_STORE}/CreateOrder", order_of(user)), "UNAVAILABLE", "DATABASE_UNAVAILABLE")
+        assert wait_for(lambda: healths(client) == ["SERVING"] * 3 + ["NOT_SERVING"])
+        own_mongodb.start()
+        assert wait_for(lambda: client.call(f"{ORDER_STORE}/CreateOrder", order_of(user)))
+        fails(lambda: client.call(f"{ORDER_STORE}/BatchCreateOrders", {"requests": [order_of(user)] * 2}),
+              "UNIMPLEMENTED", "TRANSACTIONS_UNAVAILABLE")
+        assert wait_for(lambda: healths(client) == ["SERVING"] * 4)
+        client.close()
+
+
 def test_no_update_of_orders_is_lost_while_mongodb_is_killed(both, own_mongodb):
     """Eight clients count up with etags; what they were told adds up."""
     clients = [Client(both.address) for _ in range(8)]
