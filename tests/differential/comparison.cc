@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/differential/permitted.h"
+#include "tests/support/exceptions.h"
 
 namespace storegate::test {
 namespace {
@@ -24,8 +25,7 @@ std::string Cut(const std::string& line) {
 Common Pair::CommonOf(const NamedSchema& schema) const {
   Common common;
   for (const Contender* contender : {&first_, &second_}) {
-    const repository::Capabilities can = Open(*contender, schema)->backend().capabilities();
-    common.transactions = common.transactions && can.transactions;
+    common.transactions = HasTransactions(Open(*contender, schema)->backend()) && common.transactions;
   }
   return common;
 }

@@ -40,6 +40,7 @@ class Pair {
   const std::string& first_name() const { return first_.backend.name; }
   const std::string& second_name() const { return second_.backend.name; }
 
+  // What one of them lacks is noted as an exception of the case that runs.
   Common CommonOf(const NamedSchema& schema) const;
   // On fresh databases. Empty: no difference but those of permitted.h.
   std::optional<Difference> Compare(const NamedSchema& schema, const Sequence& sequence) const;

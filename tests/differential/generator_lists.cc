@@ -1,5 +1,7 @@
 // Generator: lists, and paths into records.
+#include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "tests/differential/generator.h"
 #include "tests/differential/symbols.h"
@@ -9,6 +11,114 @@ namespace {
 
 using schema::Field;
 using Kind = schema::Operation;
+
+// What `where` compares: names and keys, of "labels.\"a.b\" = $".
+std::vector<std::string> PathOf(const std::string& where) {
+  std::vector<std::string> path(1);
+  for (size_t i = 0; i < where.size(); ++i) {
+    if (where[i] == '"') {
+      const size_t end = where.find('"', i + 1);
+      path.back() = where.substr(i + 1, end - i - 1);
+      i = end;
+    } else if (where[i] == '.') {
+      path.emplace_back();
+    } else if (std::string_view(" :=!<>").find(where[i]) != std::string_view::npos) {
+      break;
+    } else {
+      path.back().push_back(where[i]);
+    }
+  }
+  return path;
+}
+
+Value ElementOf(const Message& message, const FieldDescriptor* field, int i) {
+  const google::protobuf::Reflection* reflection = message.GetReflection();
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return reflection->GetRepeatedBool(message, field, i);
+    case FieldDescriptor::CPPTYPE_INT32:
+      return int64_t{reflection->GetRepeatedInt32(message, field, i)};
+    case FieldDescriptor::CPPTYPE_INT64:
+      return reflection->GetRepeatedInt64(message, field, i);
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return reflection->GetRepeatedDouble(message, field, i);
+    case FieldDescriptor::CPPTYPE_STRING: {
+      std::string text = reflection->GetRepeatedString(message, field, i);
+      if (field->type() == FieldDescriptor::TYPE_BYTES) return Bytes{std::move(text)};
+      return text;
+    }
+    default:
+      return Value();
+  }
+}
+
+// Whether the field of a request can be that.
+bool Fits(const Value& value, const FieldDescriptor* field) {
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return std::holds_alternative<bool>(value);
+    case FieldDescriptor::CPPTYPE_FLOAT:
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+      return std::holds_alternative<double>(value);
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      const std::string* name = std::get_if<std::string>(&value);
+      return name != nullptr && field->enum_type()->FindValueByName(*name) != nullptr;
+    }
+    case FieldDescriptor::CPPTYPE_STRING:
+      return field->type() == FieldDescriptor::TYPE_BYTES
+                 ? std::holds_alternative<Bytes>(value)
+                 : std::holds_alternative<std::string>(value);
+    default:
+      return std::holds_alternative<int64_t>(value);
+  }
+}
+
+// What a record has there: the value, an element of the list, a key of the map or
+// Struct. Null where it has nothing.
+Value ValueAt(const Message& message, const std::vector<std::string>& path, size_t at,
+              Random& random) {
+  const google::protobuf::Descriptor* type = message.GetDescriptor();
+  const google::protobuf::Reflection* reflection = message.GetReflection();
+  if (type->full_name() == "google.protobuf.Value") {
+    const FieldDescriptor* kind = reflection->GetOneofFieldDescriptor(message, type->oneof_decl(0));
+    if (kind == nullptr) return Value();
+    if (kind->name() == "struct_value") {
+      return ValueAt(reflection->GetMessage(message, kind), path, at, random);
+    }
+    const bool scalar = kind->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE &&
+                        kind->cpp_type() != FieldDescriptor::CPPTYPE_ENUM;
+    return scalar && at == path.size() ? GetValue(message, kind) : Value();
+  }
+  const bool is_struct = type->full_name() == "google.protobuf.Struct";
+  const FieldDescriptor* field =
+      is_struct ? type->FindFieldByNumber(1)
+                : (at < path.size() ? type->FindFieldByName(path[at++]) : nullptr);
+  if (field == nullptr) return Value();
+  if (field->is_repeated()) {
+    const int size = reflection->FieldSize(message, field);
+    if (size == 0) return Value();
+    const auto any = static_cast<int>(random.Between(int64_t{0}, int64_t{size - 1}));
+    if (!field->is_map()) return at == path.size() ? ElementOf(message, field, any) : Value();
+    const FieldDescriptor* key = field->message_type()->map_key();
+    const FieldDescriptor* value = field->message_type()->map_value();
+    if (at == path.size()) {
+      return GetValue(reflection->GetRepeatedMessage(message, field, any), key);
+    }
+    for (const Message* entry : Elements(message, field)) {
+      if (GetValue(*entry, key) != Value(path[at])) continue;
+      if (value->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || IsTimestamp(value)) {
+        return at + 1 == path.size() ? GetValue(*entry, value) : Value();
+      }
+      return ValueAt(entry->GetReflection()->GetMessage(*entry, value), path, at + 1, random);
+    }
+    return Value();
+  }
+  const bool scalar = field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
+                      IsTimestamp(field) || IsDuration(field) || IsWrapper(field);
+  if (scalar) return at == path.size() ? GetValue(message, field) : Value();
+  if (!reflection->HasField(message, field)) return Value();
+  return ValueAt(reflection->GetMessage(message, field), path, at, random);
+}
 
 std::string QuotedKey(const std::string& key) {
   std::string quoted = "`";
@@ -69,14 +179,21 @@ std::string Generator::OrderBy(const schema::Entity& entity) {
 
 void Generator::SetPredicate(const schema::Entity& entity,
                              const schema::RequestPredicate& predicate, Message* request) {
-  // "author_id", "labels", of "author_id = $", "labels.a : $".
-  const std::string name = predicate.where.substr(0, predicate.where.find_first_of(" .:=!<>"));
-  const Field* field = entity.Find(name);
-  const bool whole = predicate.where[name.size()] != '.';
+  const std::vector<std::string> path = PathOf(predicate.where);
+  const Field* field = entity.Find(path.front());
+  const bool whole = path.size() == 1;
   auto value = [&]() -> Value {
     if (IsTimestamp(predicate.field) && field != nullptr && field->role != schema::Role::kData &&
         !sequence_.empty()) {
       return TimeOf(static_cast<int>(Dice(0, static_cast<int64_t>(sequence_.size()) - 1)));
+    }
+    // What one of the records has, so that something is found.
+    const std::vector<MessagePtr>& records = sent_[&entity].records;
+    if (!records.empty() && random().Chance(65)) {
+      for (int tries = 0; tries < 6; ++tries) {
+        const Value of = ValueAt(*random().Pick(records), path, 0, random());
+        if (Fits(of, predicate.field)) return of;
+      }
     }
     const bool same = field != nullptr && whole && !field->descriptor->is_map() &&
                       field->value->cpp_type() == predicate.field->cpp_type() &&

@@ -72,14 +72,15 @@ const Entity* IdsOf(const schema::Field& field) {
   return field.references->entity;
 }
 
-// As a number alone, not as part of one.
+// As a word of its own, not as part of a longer number or of a UUID.
 void ReplaceNumber(std::string* text, const std::string& number, const std::string& by) {
-  auto digit = [&](size_t at) {
-    return at < text->size() && std::isdigit(static_cast<unsigned char>((*text)[at])) != 0;
+  auto part = [&](size_t at) {
+    return at < text->size() &&
+           ((*text)[at] == '-' || std::isalnum(static_cast<unsigned char>((*text)[at])) != 0);
   };
   for (size_t at = text->find(number); at != std::string::npos; at = text->find(number, at)) {
     const size_t end = at + number.size();
-    if ((at > 0 && digit(at - 1)) || digit(end)) {
+    if ((at > 0 && part(at - 1)) || part(end)) {
       at = end;
       continue;
     }

@@ -21,13 +21,15 @@ INSTANTIATE_TEST_SUITE_P(Differential, PlantedTest, testing::ValuesIn(Lies()),
                          [](const testing::TestParamInfo<Lie>& info) { return info.param.name; });
 
 TEST_P(PlantedTest, IsFoundAndShownByAShortSequence) {
-  const Pair pair({Sqlite()}, {Sqlite(), GetParam().wrap});
+  Contender lying{Sqlite(), GetParam().wrap};
+  lying.backend.name = "the one that lies";
+  const Pair pair({Sqlite()}, lying);
   constexpr uint64_t kSeed = 20260208;
   constexpr int kSequences = 60;
   for (int i = 0; i < kSequences; ++i) {
     const NamedSchema& schema = SchemaOfTurn(i, kSeed);
     const Sequence sequence = Generator(schema, kSeed + static_cast<uint64_t>(i), {}).Make(100);
-    const Found found = SearchOnce(pair, schema, sequence, 300);
+    const Found found = Search(pair, schema, sequence, {}, 200);
     if (found.story.empty()) continue;
     std::printf("%s:\n%s", GetParam().what.c_str(), found.story.c_str());
     EXPECT_FALSE(found.shortest.empty()) << "it must come again";

@@ -16,9 +16,9 @@ struct Found {
   std::string story;  // for people; empty where there is no difference
 };
 
-// `bound`: how often it is performed again, at most, to make it shorter.
-Found SearchOnce(const Pair& pair, const NamedSchema& schema, const Sequence& sequence, int bound);
-std::string Search(const Pair& pair, const NamedSchema& schema, const Sequence& sequence,
-                   int bound);
+// `bound`: how often it is performed again, at most, to make it shorter. What is shorter
+// shows the same kind of difference, and nothing in it is beyond `common`.
+Found Search(const Pair& pair, const NamedSchema& schema, const Sequence& sequence,
+             const Common& common, int bound);
 
 }  // namespace storegate::test

@@ -54,6 +54,7 @@ Values::Values(uint64_t seed) : random_(seed), factory_(nullptr, seed + 1) {
   KeepSome(random_, 4, &family);
   texts_.insert(texts_.end(), family.begin(), family.end());
   texts_.push_back("a");
+  texts_.push_back("a ");
   keys_ = HostileKeys();
   KeepSome(random_, 6, &keys_);
   keys_.push_back("a");

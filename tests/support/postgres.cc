@@ -46,7 +46,7 @@ class Templates {
         tables += (tables.empty() ? "" : ", ") + migrate::QuoteIdentifier(entity.collection);
       }
       RunSql(place_.admin_url_of(name),
-             "TRUNCATE " + tables +
+             "SET client_min_messages = warning; TRUNCATE " + tables +
                  " RESTART IDENTITY; DROP TABLE IF EXISTS _storegate_secrets, "
                  "_storegate_migrations");
       return name;
