@@ -50,14 +50,20 @@ Result<Bson> Writer::Modify(const Bson& command, const Mutation& mutation, bool*
   const Answer answer = connection_.Write(command);
   if (!answer.ok()) return Explained(*answer.failure, mutation);
   bson_iter_t at;
-  if (!bson_iter_init_find(&at, answer.reply.get(), "value") || !BSON_ITER_HOLDS_DOCUMENT(&at)) {
+  const bool has_value = bson_iter_init_find(&at, answer.reply.get(), "value");
+  if (has_value && BSON_ITER_HOLDS_NULL(&at)) {
+    // It may have been there the first time.
+    if (connection_.repeated()) return WriteUnknown();
     return Bson();
   }
-  const uint8_t* data;
-  uint32_t length;
+  const uint8_t* data = nullptr;
+  uint32_t length = 0;
   bson_t row;
-  bson_iter_document(&at, &length, &data);
-  if (!bson_init_static(&row, data, length)) return Bson();
+  if (has_value && BSON_ITER_HOLDS_DOCUMENT(&at)) bson_iter_document(&at, &length, &data);
+  if (data == nullptr || !bson_init_static(&row, data, length)) {
+    static_cast<void>(MalformedAnswer());
+    return WriteUnknown();
+  }
   *matched = true;
   return Bson::CopyOf(&row);
 }

@@ -1,7 +1,9 @@
 #include "server/adapters/mongodb/connection.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
+#include <thread>
 
 namespace storegate::mongodb {
 namespace {
@@ -10,12 +12,21 @@ using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// What is left for the server to do it in, in ms; 0: no bound.
+// What is left for the server to do it in, in ms, as far as MongoDB can count; 0: no
+// bound.
 int64_t LeftUntil(Deadline deadline) {
   if (deadline == Deadline::max()) return 0;
-  return std::max<int64_t>(
-      1, duration_cast<milliseconds>(deadline - steady_clock::now()).count());
+  return std::clamp<int64_t>(
+      duration_cast<milliseconds>(deadline - steady_clock::now()).count(), 1,
+      std::numeric_limits<int32_t>::max());
 }
+
+// The greatest command, a document of 16 MiB and what is around it. A server closes the
+// connection on which a greater one comes.
+constexpr uint32_t kCommandMax = (16 << 20) + (16 << 10);
+
+// Between commits that are sent again.
+constexpr milliseconds kCommitPauseMin{10}, kCommitPauseMax{500};
 
 // How long a server is given to forget a cursor that nobody reads to its end.
 constexpr milliseconds kCloseTimeout{1000};
@@ -31,6 +42,13 @@ bool HasLabel(const bson_t* reply, const char* label) {
   return mongoc_error_has_label(reply, label);
 }
 
+// Whether the server says that it has run the command, some parts of which it may have
+// refused.
+bool SaysDone(const bson_t* reply) {
+  bson_iter_t at;
+  return bson_iter_init_find(&at, reply, "ok") && bson_iter_as_bool(&at);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::Open(std::shared_ptr<Pool> pool, Deadline until) {
@@ -44,20 +62,32 @@ Result<std::unique_ptr<Connection>> Connection::Open(std::shared_ptr<Pool> pool,
   connection->Begin(until);
   Bson ping;
   ping.AddInt32("ping", 1);
-  const Answer answer = connection->Read(ping);
-  if (!answer.ok()) {
-    Pool& asked = connection->pool();
-    const bool reached = connection->last_error_.domain != 0 &&
+  Pool& asked = connection->pool();
+  const bool there = asked.AwaitServer(Deadline::min()) || connection->FindServer();
+  if (!there || !connection->Read(ping).ok()) {
+    const bool reached = there && connection->last_error_.domain != 0 &&
                          connection->last_error_.domain != MONGOC_ERROR_SERVER_SELECTION;
     return OpenFailure(reached ? connection->last_error_ : asked.last_error(), asked.user(),
                        asked.database());
   }
   connection->statements_ = 0;
+  connection->StartSession();
   return connection;
 }
 
 Connection::Connection(std::shared_ptr<Pool> pool, Client* client)
     : pool_(std::move(pool)), client_(client) {}
+
+// A cursor is of the session that it was made in, and libmongoc takes any one for a
+// command that names none: where the server has sessions, all commands name this one.
+void Connection::StartSession() {
+  mongoc_session_opt_t* options = mongoc_session_opts_new();
+  // All reads go to where the writes go.
+  mongoc_session_opts_set_causal_consistency(options, false);
+  bson_error_t error{};
+  session_.reset(mongoc_client_start_session(client_->handle, options, &error));
+  mongoc_session_opts_destroy(options);
+}
 
 Connection::~Connection() {
   if (in_transaction_) Abort();
@@ -93,19 +123,23 @@ Answer Connection::Run(Kind kind, const Bson& command, uint32_t server) {
     answer = RunOnce(kind, command, server);
   }
   if (answer.ok()) return answer;
-  if (kind == Kind::kRead && answer.failure->what == Failure::What::kUnknown) {
+  using What = Failure::What;
+  if (kind == Kind::kRead && answer.failure->what == What::kUnknown) {
     answer.failure = Unreachable();
   }
-  lost_ = lost_ || answer.failure->what == Failure::What::kUnknown ||
-          answer.failure->what == Failure::What::kUnreachable;
+  lost_ = lost_ || answer.failure->what == What::kUnknown ||
+          answer.failure->what == What::kUnreachable;
+  if (in_transaction_ && (client_->bound.stale || client_->bound.unanswered) &&
+      !answer.from_server()) {
+    answer.failure = Failure{What::kAgain, DatabaseUnreachable(), ""};
+  }
+  interrupted_ = interrupted_ || answer.failure->what == What::kAgain;
   return answer;
 }
 
 Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
   Answer answer;
-  const Deadline patience =
-      std::min(deadline_, steady_clock::now() + pool_->options().server_selection_timeout);
-  if (!pool_->AwaitServer(patience)) {
+  if (!AwaitServer(deadline_)) {
     answer.failure = Unreachable();
     return answer;
   }
@@ -113,15 +147,20 @@ Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
   if (const int64_t left = LeftUntil(deadline_); left > 0 && MayBeBounded(command)) {
     bounded.AddInt64("maxTimeMS", left);
   }
+  if (bounded.get()->len > kCommandMax) {
+    answer.failure = Failure{Failure::What::kStatement, RecordTooLarge(), ""};
+    return answer;
+  }
   Bson options;
   if (server != 0) options.AddInt32("serverId", static_cast<int32_t>(server));
   bson_error_t error{};
-  if (in_transaction_ &&
+  if (session_ != nullptr &&
       !mongoc_client_session_append(session_.get(), options.get(), &error)) {
     answer.failure = Explain(error, nullptr, false, false);
     return answer;
   }
   client_->bound.stale = false;
+  client_->bound.unanswered = false;
   client_->bound.written = 0;
   ++statements_;
   // libmongoc makes a reply whether it succeeds or not.
@@ -144,11 +183,18 @@ Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
     return answer;
   }
   // What became of each part of it is for the caller to read.
-  if (bson_iter_init_find(&at, answer.reply.get(), "writeErrors")) return answer;
-  if (!ok) {
-    last_error_ = error;
-    answer.failure = Explain(error, answer.reply.get(), client_->bound.written > 0,
-                             client_->bound.silent || Expired(deadline_));
+  if (bson_iter_init_find(&at, answer.reply.get(), "writeErrors") &&
+      SaysDone(answer.reply.get())) {
+    return answer;
+  }
+  if (ok) return answer;
+  last_error_ = error;
+  answer.failure = Explain(error, answer.reply.get(), client_->bound.written > 0,
+                           client_->bound.silent || Expired(deadline_));
+  // The server's word is of what was sent last, not of what got no answer before it.
+  if (kind == Kind::kWrite && client_->bound.unanswered &&
+      answer.failure->what != Failure::What::kDuplicate) {
+    answer.failure = Failure{Failure::What::kUnknown, WriteUnknown(), ""};
   }
   return answer;
 }
@@ -161,13 +207,15 @@ Status Connection::BeginTransaction() {
     return Explain(error, nullptr, false, false).status;
   }
   in_transaction_ = true;
+  interrupted_ = false;
   return {};
 }
 
 std::optional<Failure> Connection::Commit() {
   in_transaction_ = false;
+  const Deadline until = std::min(deadline_, steady_clock::now() + pool_->options().socket_timeout);
   // A commit may be sent again as often as one likes: it happens once.
-  for (;;) {
+  for (milliseconds pause = kCommitPauseMin;; pause = std::min(2 * pause, kCommitPauseMax)) {
     client_->bound.written = 0;
     bson_error_t error{};
     bson_t reply;
@@ -177,18 +225,20 @@ std::optional<Failure> Connection::Commit() {
     const Bson answer = Bson::CopyOf(&reply);
     bson_destroy(&reply);
     if (ok) return std::nullopt;
-    const bool late = client_->bound.silent || Expired(deadline_);
-    if (HasLabel(answer.get(), "UnknownTransactionCommitResult")) {
-      if (!late && pool_->AwaitServer(deadline_)) continue;
-      lost_ = true;
-      session_.reset();
-      return Failure{Failure::What::kUnknown, WriteUnknown(), ""};
-    }
+    const bool late = client_->bound.silent || Expired(until);
     Failure failure = Explain(error, answer.get(), true, late);
+    // Only this says that it has not happened and will not.
     if (HasLabel(answer.get(), "TransientTransactionError")) {
       failure.what = Failure::What::kAgain;
+      return failure;
     }
-    return failure;
+    if (HasLabel(answer.get(), "UnknownTransactionCommitResult") && !late) {
+      std::this_thread::sleep_until(std::min(until, steady_clock::now() + pause));
+      if (AwaitServer(until)) continue;
+    }
+    lost_ = true;
+    session_.reset();
+    return Failure{Failure::What::kUnknown, WriteUnknown(), ""};
   }
 }
 
@@ -202,12 +252,34 @@ void Connection::Abort() {
   SetSending(nullptr);
 }
 
+bool Connection::AwaitServer(Deadline until) {
+  if (pool_->AwaitServer(Deadline::min())) return true;
+  const auto now = steady_clock::now();
+  const milliseconds patience = pool_->options().server_selection_timeout;
+  if (until >= now + patience) return FindServer();
+  return pool_->AwaitServer(until);
+}
+
+// Being asked, libmongoc looks for servers at once, else only every ten seconds. It waits
+// the whole server_selection_timeout for one, whatever the deadline.
+bool Connection::FindServer() {
+  bson_error_t error;
+  mongoc_server_description_t* server =
+      mongoc_client_select_server(client_->handle, true, nullptr, &error);
+  if (server == nullptr) return false;
+  mongoc_server_description_destroy(server);
+  return true;
+}
+
 uint32_t Connection::SelectServer(std::optional<Failure>* failure) {
-  const Deadline patience =
-      std::min(deadline_, steady_clock::now() + pool_->options().server_selection_timeout);
+  // Of several routers, the one that has the transaction.
+  if (in_transaction_) {
+    const uint32_t pinned = mongoc_client_session_get_server_id(session_.get());
+    if (pinned != 0) return pinned;
+  }
   bson_error_t error{};
   mongoc_server_description_t* server = nullptr;
-  if (pool_->AwaitServer(patience)) {
+  if (AwaitServer(deadline_)) {
     server = mongoc_client_select_server(client_->handle, true, nullptr, &error);
   }
   if (server == nullptr) {
@@ -251,29 +323,40 @@ void Cursor::Take(Answer answer, const char* batch) {
   }
   reply_ = std::move(answer.reply);
   bson_iter_t at, cursor;
+  bool has_id = false;
   if (bson_iter_init_find(&at, reply_.get(), "cursor") && BSON_ITER_HOLDS_DOCUMENT(&at) &&
       bson_iter_recurse(&at, &cursor)) {
     while (bson_iter_next(&cursor)) {
       const std::string_view key = bson_iter_key(&cursor);
       if (key == "id") {
+        has_id = BSON_ITER_HOLDS_INT(&cursor);
         id_ = bson_iter_as_int64(&cursor);
       } else if (key == batch && BSON_ITER_HOLDS_ARRAY(&cursor)) {
         in_batch_ = bson_iter_recurse(&cursor, &at_);
       }
     }
   }
+  if (!in_batch_ || !has_id) FailMalformed();
+}
+
+// What is no answer to a find must not be taken for one that found nothing.
+void Cursor::FailMalformed() {
+  failure_ = MalformedAnswer();
+  in_batch_ = false;
+  id_ = 0;
 }
 
 const bson_t* Cursor::Next() {
   for (;;) {
     if (in_batch_ && bson_iter_next(&at_)) {
-      const uint8_t* data;
-      uint32_t length;
-      if (!BSON_ITER_HOLDS_DOCUMENT(&at_)) continue;
-      bson_iter_document(&at_, &length, &data);
-      if (bson_init_static(&document_, data, length)) return &document_;
-      continue;
+      const uint8_t* data = nullptr;
+      uint32_t length = 0;
+      if (BSON_ITER_HOLDS_DOCUMENT(&at_)) bson_iter_document(&at_, &length, &data);
+      if (data != nullptr && bson_init_static(&document_, data, length)) return &document_;
+      FailMalformed();
+      return nullptr;
     }
+    if (in_batch_ && at_.err_off != 0) FailMalformed();
     if (id_ == 0 || failure_) return nullptr;
     Bson more;
     more.AddInt64("getMore", id_).AddText("collection", collection_);

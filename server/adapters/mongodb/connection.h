@@ -30,6 +30,8 @@ struct Answer {
   std::optional<Failure> failure;
 
   bool ok() const { return !failure.has_value(); }
+  // Whether it is the server that says so.
+  bool from_server() const { return bson_has_field(reply.get(), "ok"); }
 };
 
 // Used by one thread at a time.
@@ -47,8 +49,13 @@ class Connection {
   // Runs a command that changes nothing. It may be sent twice.
   Answer Read(const Bson& command);
   // Runs one that does. Where the server can tell that it has done it already, it is
-  // sent once more when the answer was lost; else that is kUnknown.
+  // sent once more when the answer was lost; else that is kUnknown. So is an error of
+  // the server's after a lost answer, but for kDuplicate. Within a transaction a lost
+  // answer is kAgain: nothing has happened before Commit.
   Answer Write(const Bson& command);
+  // The command before got an answer when it was sent once more. What that says it
+  // found may be of the first time.
+  bool repeated() const { return client_->bound.unanswered; }
 
   // A transaction begins: all commands up to Commit or Abort are its own.
   Status BeginTransaction();
@@ -56,11 +63,16 @@ class Connection {
   std::optional<Failure> Commit();
   void Abort();
   bool in_transaction() const { return in_transaction_; }
+  // A command of the transaction that was begun last, also one that reads, failed for a
+  // reason that may be gone by now.
+  bool interrupted() const { return interrupted_; }
 
   // True once it got no answer: what is used of it next may still be waiting.
   bool lost() const { return lost_; }
   // Session::Fresh.
   bool Fresh();
+  // What libmongoc said of the command that failed last; of no domain when none has.
+  const bson_error_t& last_error() const { return last_error_; }
 
   // Commands sent, but for those that begin and end transactions.
   int64_t statements() const { return statements_; }
@@ -71,9 +83,13 @@ class Connection {
   enum class Kind { kRead, kWrite };
 
   Connection(std::shared_ptr<Pool> pool, Client* client);
+  void StartSession();
   // `server` 0: whichever takes writes.
   Answer Run(Kind kind, const Bson& command, uint32_t server = 0);
   Answer RunOnce(Kind kind, const Bson& command, uint32_t server);
+  // Waits until there is a server that takes writes. False: not within the bounds.
+  bool AwaitServer(Deadline until);
+  bool FindServer();
   // The server to ask; 0, with why, when none is there.
   uint32_t SelectServer(std::optional<Failure>* failure);
   Failure Unreachable() const;
@@ -92,6 +108,7 @@ class Connection {
   };
   std::unique_ptr<mongoc_client_session_t, DestroySession> session_;
   bool in_transaction_ = false;
+  bool interrupted_ = false;
 };
 
 // Documents that a find or an aggregate gives, a batch at a time.
@@ -112,6 +129,7 @@ class Cursor {
 
  private:
   void Take(Answer answer, const char* batch);
+  void FailMalformed();
 
   Connection& connection_;
   // Of several routers each has cursors of its own.

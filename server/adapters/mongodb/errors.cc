@@ -44,18 +44,22 @@ enum ServerCode {
   kConflictingOperation = 117,
   kCommandNotSupported = 115,
   kExceededMemoryLimit = 146,
+  kQueryPlanKilled = 175,
   kPrimarySteppedDown = 189,
+  kCursorKilled = 237,
   kNotImplemented = 238,
   kSnapshotUnavailable = 246,
   kNoSuchTransaction = 251,
   kExceededTimeLimit = 262,
   kTooManyFilesOpen = 264,
+  kTransactionTooLong = 290,
   kOutOfDiskSpace = 14031,
   kNotPrimaryOrSecondary = 13436,
   kNotPrimaryNoSecondary = 13435,
   kSocketError = 9001,
   kNotWritablePrimary = 10107,
   kTooLargeForBson = 10334,
+  kTooLargeAfterUpdate = 17419,
   kDuplicate = 11000,
   kDuplicateOld = 11001,
   kDuplicateUpdate = 12582,
@@ -69,11 +73,6 @@ struct Meaning {
   Status status;
 };
 
-Status RecordTooLarge() {
-  return Status(Code::kInvalidArgument, "RECORD_TOO_LARGE",
-                "The record is larger than MongoDB's limit of 16 MiB a document.");
-}
-
 Meaning MeaningOf(uint32_t code) {
   switch (code) {
     case kDuplicate:
@@ -83,10 +82,15 @@ Meaning MeaningOf(uint32_t code) {
     case kLockTimeout:
     case kNoSuchTransaction:
     case kSnapshotUnavailable:
+    case kTransactionTooLong:
     case kConflictingOperation: return {What::kAgain, Conflict()};
     case kMaxTimeExpired:
     case kExceededTimeLimit: return {What::kStatement, TimeIsUp()};
+    case kAuthenticationFailed:
     case kCursorNotFound:
+    case kCursorKilled:
+    case kQueryPlanKilled:
+    case kInterrupted:
     case kHostUnreachable:
     case kHostNotFound:
     case kNetworkTimeout:
@@ -106,7 +110,8 @@ Meaning MeaningOf(uint32_t code) {
     case kExceededMemoryLimit:
       return {What::kStatement, Status(Code::kResourceExhausted, "OUT_OF_MEMORY",
                                        "The database ran out of memory.")};
-    case kTooLargeForBson: return {What::kStatement, RecordTooLarge()};
+    case kTooLargeForBson:
+    case kTooLargeAfterUpdate: return {What::kStatement, RecordTooLarge()};
     case kCommandNotFound:
     case kCommandNotSupported:
     case kNotImplemented: return {What::kUnsupported, InternalError()};
@@ -160,7 +165,11 @@ void LogUnconfirmed(const bson_t* reply) {
 }
 
 Failure Explain(const bson_error_t& error, const bson_t* reply, bool sent, bool late) {
-  if (error.domain == MONGOC_ERROR_SERVER || error.domain == MONGOC_ERROR_WRITE_CONCERN) {
+  if (error.domain == MONGOC_ERROR_WRITE_CONCERN) {
+    LogFailure("mongodb did not confirm a write", error);
+    return {What::kUnknown, WriteUnknown(), ""};
+  }
+  if (error.domain == MONGOC_ERROR_SERVER) {
     Meaning meaning = MeaningOf(error.code);
     if (reply != nullptr && meaning.what == What::kStatement &&
         mongoc_error_has_label(reply, "TransientTransactionError")) {
@@ -203,6 +212,16 @@ Failure ExplainWriteError(const bson_t& entry) {
   return failure;
 }
 
+Failure MalformedAnswer() {
+  Log(Level::kError, "mongodb's answer is none to what was asked", {});
+  return {What::kStatement, InternalError(), ""};
+}
+
+Status RecordTooLarge() {
+  return Status(Code::kInvalidArgument, "RECORD_TOO_LARGE",
+                "The record is larger than MongoDB's limit of 16 MiB a document.");
+}
+
 Status DatabaseUnreachable() {
   return Status(Code::kUnavailable, "DATABASE_UNAVAILABLE", "The database does not answer.");
 }
@@ -222,6 +241,9 @@ Status OpenFailure(const bson_error_t& error, const std::string& user,
   const auto cannot_open = [](std::string why) {
     return Status(Code::kFailedPrecondition, "CANNOT_OPEN_DATABASE", std::move(why));
   };
+  const auto unreachable = [](std::string why) {
+    return Status(Code::kUnavailable, "DATABASE_UNAVAILABLE", std::move(why));
+  };
   LogFailure("mongodb cannot be opened", error);
   const bool server = error.domain == MONGOC_ERROR_SERVER;
   if ((error.domain == MONGOC_ERROR_CLIENT && error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE) ||
@@ -235,9 +257,26 @@ Status OpenFailure(const bson_error_t& error, const std::string& user,
                        " may not use the database " + Quoted(database));
   }
   const std::string_view text = TextOf(error);
-  if (text.find("TLS handshake failed") != text.npos ||
-      text.find("certificate verify failed") != text.npos) {
-    return cannot_open("the server's certificate was not accepted; tlsCAFile names who signed it");
+  const auto says = [text](std::string_view what) { return text.find(what) != text.npos; };
+  if (says("certificate verify failed") || says("Failed certificate verification")) {
+    return cannot_open("the server's certificate was not accepted; it must be signed by who is in "
+                       "tlsCAFile, and be of the host that the URL names");
+  }
+  if (says("TLS handshake") && says("alert")) {
+    return cannot_open("the server refused TLS with us; it may want a client's certificate: "
+                       "tlsCertificateKeyFile");
+  }
+  if (says("TLS handshake")) {
+    return unreachable("A server takes the connection but no part in TLS, which the URL asks for.");
+  }
+  if (error.domain == MONGOC_ERROR_STREAM && error.code == MONGOC_ERROR_STREAM_SOCKET) {
+    return unreachable("A server takes the connection and ends it without an answer. Where it "
+                       "wants TLS, the URL needs tls=true.");
+  }
+  // No attempt has come to its end.
+  if (error.domain == 0) {
+    return unreachable("The database has not answered in time. A server that waits in silence may "
+                       "expect TLS where the URL has none, or none where it has tls=true.");
   }
   return DatabaseUnreachable();
 }

@@ -41,8 +41,13 @@ void LogFailure(std::string_view what, const bson_error_t& error, std::string_vi
 // To the log: that a write was not confirmed, with the server's reason.
 void LogUnconfirmed(const bson_t* reply);
 
+// An answer that is none to what was asked, in the log too: INTERNAL, DATABASE_ERROR.
+Failure MalformedAnswer();
+
 // UNAVAILABLE.
 Status DatabaseUnreachable();
+// INVALID_ARGUMENT, reason RECORD_TOO_LARGE.
+Status RecordTooLarge();
 // UNKNOWN, reason COMMIT_UNKNOWN.
 Status WriteUnknown();
 

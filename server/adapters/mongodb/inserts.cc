@@ -19,6 +19,7 @@ namespace {
 // document, which a command is, may have 16 MiB and 16 KiB more.
 constexpr size_t kDocumentsMax = 1000;
 constexpr size_t kBytesMax = 12 << 20;
+constexpr uint32_t kDocumentBytesMax = 16 << 20;
 
 constexpr std::string_view kCounters = "_storegate_counters";
 
@@ -104,10 +105,12 @@ void Writer::Prepare(std::span<Item> items) {
   const Plan& plan = plans_.Of(entity);
   for (Item& item : items) {
     Result<Bson> document = plan.Document(*item.mutation, item.id);
-    if (document.ok()) {
-      item.document = *std::move(document);
-    } else {
+    if (!document.ok()) {
       item.status = document.status();
+    } else if (document->get()->len > kDocumentBytesMax) {
+      item.status = RecordTooLarge();
+    } else {
+      item.document = *std::move(document);
     }
   }
 }
@@ -170,49 +173,28 @@ void Writer::Send(std::span<Item* const> items) {
   BsonArray documents;
   for (const Item* item : items) documents.Add(item->document);
   const Answer answer = connection_.Write(plan.Insert(documents, connection_.in_transaction()));
-  if (answer.ok()) return Note(items, answer);
-  for (Item* item : items) {
-    // The server answered, or what it did is there to be seen: only what is not there
-    // may still come.
-    if (answer.failure->what == Failure::What::kUnknown ||
-        answer.failure->what == Failure::What::kStatement) {
-      if (!connection_.in_transaction() && Confirmed(item)) continue;
+  const bool repeated = connection_.repeated();
+  const bool understood = NoteRefused(items, answer);
+  if (answer.ok()) {
+    CheckCount(items, answer, understood);
+    if (!repeated) return;
+    // What is said to be there already may be there from the first time.
+    for (Item* item : items) {
+      if (!item->failure || item->failure->what != Failure::What::kDuplicate) continue;
+      const Result<bool> made = Made(*item);
+      if (made.ok() && *made) item->failure.reset();
+      if (!made.ok()) item->failure = Failure{Failure::What::kUnknown, WriteUnknown(), ""};
     }
-    item->failure = *answer.failure;
-  }
-}
-
-// Takes down which of them the server refused.
-void Writer::Note(std::span<Item* const> items, const Answer& answer) {
-  bson_iter_t at, errors;
-  if (!bson_iter_init_find(&at, answer.reply.get(), "writeErrors") ||
-      !BSON_ITER_HOLDS_ARRAY(&at) || !bson_iter_recurse(&at, &errors)) {
     return;
   }
-  while (bson_iter_next(&errors)) {
-    const uint8_t* data;
-    uint32_t length;
-    bson_t entry;
-    bson_iter_t index;
-    if (!BSON_ITER_HOLDS_DOCUMENT(&errors)) continue;
-    bson_iter_document(&errors, &length, &data);
-    if (!bson_init_static(&entry, data, length) ||
-        !bson_iter_init_find(&index, &entry, "index")) {
-      continue;
-    }
-    const int64_t which = bson_iter_as_int64(&index);
-    if (which < 0 || which >= static_cast<int64_t>(items.size())) continue;
-    items[which]->failure = ExplainWriteError(entry);
+  for (Item* item : items) {
+    if (!item->failure) item->failure = *answer.failure;
   }
-}
-
-// Whether the document is there as this write would have made it.
-bool Writer::Confirmed(Item* item) {
-  if (connection_.lost()) return false;
-  Mutation made = *item->mutation;
-  made.id = item->id;
-  Result<State> state = ReadState(made, {});
-  return state.ok() && state->found && state->version == made.new_version;
+  // One document is there or not, and where there was no answer nothing is to be learned
+  // from looking: what is not there may still come.
+  const bool some = items.size() > 1 && answer.from_server() && !connection_.in_transaction() &&
+                    answer.failure->what != Failure::What::kUnknown;
+  if (some) LookForSome(items, *answer.failure);
 }
 
 // The first of `count` ids that nobody else gets. RESOURCE_EXHAUSTED, IDS_EXHAUSTED.

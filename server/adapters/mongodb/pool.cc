@@ -58,6 +58,15 @@ Status Pool::Configure(mongoc_uri_t* uri, Options* options) {
   if (given != nullptr && !mongoc_write_concern_is_acknowledged(given)) {
     return InvalidUrl("the URL has w=0: nobody would know whether a write happened");
   }
+  // Only streams of libmongoc's own can be told.
+  for (const char* option : {MONGOC_URI_TLSDISABLECERTIFICATEREVOCATIONCHECK,
+                             MONGOC_URI_TLSDISABLEOCSPENDPOINTCHECK}) {
+    if (mongoc_uri_get_option_as_bool(uri, option, false)) {
+      return InvalidUrl("the URL has " + std::string(option) +
+                        ", which storegate cannot do; a certificate's revocation is always asked "
+                        "for");
+    }
+  }
   mongoc_write_concern_t* concern =
       given == nullptr ? mongoc_write_concern_new() : mongoc_write_concern_copy(given);
   if (mongoc_write_concern_get_w(concern) == MONGOC_WRITE_CONCERN_W_DEFAULT) {
@@ -96,6 +105,10 @@ Result<std::shared_ptr<Pool>> Pool::Make(const Options& options) {
   if (pool->pool_ == nullptr) {
     return InvalidUrl("the URL's hosts cannot be looked up, or its TLS options cannot be used");
   }
+  if (!pool->tls_.Usable()) {
+    return InvalidUrl("the file that the URL's tlsCAFile or tlsCertificateKeyFile names cannot be "
+                      "used for TLS; the log says why");
+  }
   return pool;
 }
 
@@ -118,8 +131,12 @@ Pool::Pool(const Options& options, Uri uri)
   mongoc_apm_set_command_succeeded_cb(callbacks, [](const mongoc_apm_command_succeeded_t*) {
     if (sending != nullptr) sending->in_command = false;
   });
-  mongoc_apm_set_command_failed_cb(callbacks, [](const mongoc_apm_command_failed_t*) {
-    if (sending != nullptr) sending->in_command = false;
+  mongoc_apm_set_command_failed_cb(callbacks, [](const mongoc_apm_command_failed_t* event) {
+    if (sending == nullptr) return;
+    sending->in_command = false;
+    bson_error_t error;
+    mongoc_apm_command_failed_get_error(event, &error);
+    if (error.domain != MONGOC_ERROR_SERVER && sending->written > 0) sending->unanswered = true;
   });
   mongoc_client_pool_set_apm_callbacks(pool_, callbacks, this);
   mongoc_apm_callbacks_destroy(callbacks);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "server/adapters/mongodb/connection.h"
+#include "server/adapters/mongodb/errors.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 
@@ -89,6 +90,18 @@ class Trial {
   const std::string name_;
 };
 
+// MongoDB greets anybody, and answers pings; what needs a right shows who has none.
+Status MayRead(Connection* connection) {
+  Bson projection, find;
+  projection.AddInt32("_id", 1);
+  find.AddText("find", "_storegate_secrets").AddDocument("projection", projection);
+  find.AddInt64("limit", 1).AddBool("singleBatch", true);
+  const Answer answer = connection->Read(find);
+  if (answer.ok()) return {};
+  const Pool& pool = connection->pool();
+  return OpenFailure(connection->last_error(), pool.user(), pool.database());
+}
+
 }  // namespace
 
 Result<Abilities> Probe(const std::shared_ptr<Pool>& pool) {
@@ -105,6 +118,7 @@ Result<Abilities> Probe(const std::shared_ptr<Pool>& pool) {
   if (!answer.ok()) return answer.failure->status;
   const Greeting greeting = Read(answer.reply);
   if (greeting.wire_version < kWireVersionMin) return UnsupportedDatabase(greeting.wire_version);
+  if (Status status = MayRead(connection->get()); !status.ok()) return status;
   Abilities abilities;
   if (greeting.sessions && greeting.may_have_transactions) {
     Result<std::unique_ptr<Connection>> other = Connection::Open(pool, until);

@@ -1,5 +1,6 @@
 // One session: reads in session.cc; writes in write.cc (which go together), inserts.cc
-// (new documents), change.cc (one change) and change_error.cc (why one failed).
+// (new documents), insert_outcome.cc (what became of them), change.cc (one change) and
+// change_error.cc (why one failed).
 #pragma once
 
 #include <memory>
@@ -76,11 +77,15 @@ class Writer {
   Status CheckReferences(std::span<Item> items);
   Status CheckReference(const schema::Field& field, std::span<Item> items);
   void Send(std::span<Item* const> items);
-  void Note(std::span<Item* const> items, const Answer& answer);
-  bool Confirmed(Item* item);
   Result<int64_t> NextIds(const schema::Entity& entity, size_t count);
   Status CountFrom(const schema::Entity& entity, const Value& id);
   Status CountFromGreatest(const schema::Entity& entity);
+
+  // insert_outcome.cc
+  bool NoteRefused(std::span<Item* const> items, const Answer& answer);
+  void CheckCount(std::span<Item* const> items, const Answer& answer, bool understood);
+  void LookForSome(std::span<Item* const> items, const Failure& failure);
+  Result<bool> Made(const Item& item);
 
   // change.cc: each answers with the row as it is then.
   Result<Bson> Change(const repository::Mutation& mutation);

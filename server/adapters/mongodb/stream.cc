@@ -31,11 +31,16 @@ struct BoundedStream {
 
 BoundedStream* Self(mongoc_stream_t* stream) { return reinterpret_cast<BoundedStream*>(stream); }
 
+// For making a connection, also when the call's time is up: libmongoc takes one that
+// fails for a server that is gone, and tells all who use the pool.
+constexpr milliseconds kConnectGrace{300};
+
 // What is left of libmongoc's own timeout, in ms; 0: nothing.
 int32_t Left(const Bound& bound, int32_t timeout) {
   const int64_t own = timeout > 0 ? timeout : std::numeric_limits<int32_t>::max();
   if (bound.until == Deadline::max()) return static_cast<int32_t>(own);
-  const int64_t left = duration_cast<milliseconds>(bound.until - steady_clock::now()).count() + 1;
+  const Deadline until = bound.in_command ? bound.until : bound.until + kConnectGrace;
+  const int64_t left = duration_cast<milliseconds>(until - steady_clock::now()).count() + 1;
   return static_cast<int32_t>(std::clamp<int64_t>(left, 0, own));
 }
 
@@ -186,6 +191,18 @@ Tls::Tls(const mongoc_uri_t* uri) : on_(mongoc_uri_get_tls(uri)) {
   const bool insecure = flag(MONGOC_URI_TLSINSECURE);
   options_.weak_cert_validation = insecure || flag(MONGOC_URI_TLSALLOWINVALIDCERTIFICATES);
   options_.allow_invalid_hostname = insecure || flag(MONGOC_URI_TLSALLOWINVALIDHOSTNAMES);
+}
+
+bool Tls::Usable() const {
+  if (!on_) return true;
+  // libmongoc reads the files when it makes a stream.
+  Socket socket(mongoc_socket_new(AF_INET, SOCK_STREAM, 0));
+  if (socket == nullptr) return true;
+  mongoc_stream_t* plain = mongoc_stream_socket_new(socket.release());
+  mongoc_stream_t* encrypted = mongoc_stream_tls_new_with_hostname(
+      plain, "", const_cast<mongoc_ssl_opt_t*>(&options_), 1);
+  mongoc_stream_destroy(encrypted != nullptr ? encrypted : plain);
+  return encrypted != nullptr;
 }
 
 mongoc_stream_t* OpenStream(const mongoc_uri_t* uri, const mongoc_host_list_t* host, void* source,

@@ -26,10 +26,12 @@ struct Bound {
   bool stale = false;
   // A wait ended because of `until`.
   bool silent = false;
+  // What was sent got no answer; libmongoc may have sent it again.
+  bool unanswered = false;
 
   void Begin(Deadline deadline) {
     until = deadline;
-    in_command = stale = silent = false;
+    in_command = stale = silent = unanswered = false;
     written = 0;
   }
 };
@@ -40,6 +42,9 @@ class Tls {
   explicit Tls(const mongoc_uri_t* uri);
   bool on() const { return on_; }
   const mongoc_ssl_opt_t* options() const { return &options_; }
+  // Whether the files that the options name can be read and are what they should be;
+  // the log says what is wrong with them.
+  bool Usable() const;
 
  private:
   bool on_ = false;

@@ -144,6 +144,7 @@ Status Writer::Attempt(Write* write, std::vector<Bson>* rows, size_t* failed) {
     Result<Bson> row = ChangeOnce(write->mutations[i]);
     if (!row.ok()) {
       connection_.Abort();
+      again_ = again_ || connection_.interrupted();
       *failed = i;
       return row.status();
     }
