@@ -149,7 +149,7 @@ MessagePtr Generator::Record(const Entity& entity) {
 MessagePtr Generator::Create(const Method& method) {
   const Entity& entity = *method.entity;
   MessagePtr record = Record(entity);
-  if (random().Chance(85)) {
+  if (random().Chance(85) || !values_.MayLackId(entity)) {
     SetValue(record.get(), *entity.id, IdFor(entity));
   } else {
     sent_[&entity].given.push_back(GivenId(entity, static_cast<int>(sequence_.size()), 0));
@@ -170,7 +170,7 @@ MessagePtr Generator::BatchCreate(const Method& method) {
   const int64_t count = Dice(random().Chance(5) ? 0 : 1, most);
   for (int64_t i = 0; i < count; ++i) {
     MessagePtr record = Record(entity);
-    if (random().Chance(85)) {
+    if (random().Chance(85) || !values_.MayLackId(entity)) {
       SetValue(record.get(), *entity.id, IdFor(entity));
     } else {
       sent_[&entity].given.push_back(

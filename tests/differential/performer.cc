@@ -152,7 +152,7 @@ const Entity* Performer::EntityOf(const Message& message) const {
 
 Value Performer::ActualId(const Entity& entity, const Value& id) const {
   auto found = actual_ids_.find({&entity, id});
-  return found == actual_ids_.end() ? id : found->second;
+  return found == actual_ids_.end() ? Nobodys(id) : found->second;
 }
 
 std::string Performer::ActualEtag(const std::string& etag, const Row& row) const {

@@ -23,6 +23,10 @@ const Entry kEntries[] = {
      "UUIDs are random, and numbers that a database counts may have gaps: compared by the "
      "record that they were given to",
      nullptr},
+    {"given numbers beside counted ones",
+     "would fall into those gaps: an entity's ids are all given, or counted with negative ones "
+     "beside them",
+     nullptr},
     {"page tokens", "sealed with each gateway's key: compared by where pages end", nullptr},
     {"batches of several, all or none",
      "not sent where one of the two has no transactions (TRANSACTIONS_UNAVAILABLE)", nullptr},

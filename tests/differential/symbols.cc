@@ -25,6 +25,13 @@ Value GivenId(const schema::Entity& entity, int label, int item) {
   return "<id of " + std::to_string(label) + "." + std::to_string(item) + ">";
 }
 
+Value Nobodys(const Value& given_id) {
+  const int64_t* number = std::get_if<int64_t>(&given_id);
+  return number != nullptr && *number >= kFirstId && *number < kFirstId + 100 * kLabels
+             ? Value(-*number)
+             : given_id;
+}
+
 std::string TokenOf(int label) { return std::string(kToken) + std::to_string(label) + ">"; }
 
 std::optional<int> LabelOfToken(std::string_view token) {

@@ -20,6 +20,10 @@ namespace storegate::test {
 // 4000000000001203.
 Value GivenId(const schema::Entity& entity, int label, int item);
 
+// Of a GivenId that was given to nobody: an id of no record, and for a number one that
+// moves no counter.
+Value Nobodys(const Value& given_id);
+
 inline constexpr std::string_view kEtagNow = "<etag now>";        // that the row has
 inline constexpr std::string_view kEtagBefore = "<etag before>";  // that it had before
 

@@ -144,12 +144,21 @@ Value Values::ForRequest(const FieldDescriptor* field) {
   return For(field, true);
 }
 
+bool Values::MayLackId(const schema::Entity& entity) {
+  if (entity.id->type != schema::Type::kInt64) return true;
+  auto [found, fresh] = counted_.try_emplace(&entity);
+  if (fresh) found->second = random_.Chance(50);
+  return found->second;
+}
+
 Value Values::Id(const schema::Entity& entity) {
   auto [found, fresh] = ids_.try_emplace(&entity);
   std::vector<Value>& ids = found->second;
   if (fresh && entity.id->type == schema::Type::kInt64) {
-    for (int64_t id : {1, 2, 3, 4, 5, 10, 1000, -1}) ids.push_back(id);
-    ids.push_back(random_.Pick<int64_t>({INT64_MIN, -2, 6, 7, int64_t{1} << 53, 100}));
+    const int64_t sign = MayLackId(entity) ? -1 : 1;
+    for (int64_t id : {1, 2, 3, 4, 5, 10, 1000}) ids.push_back(id * sign);
+    ids.push_back(INT64_MIN);
+    ids.push_back(sign * random_.Pick<int64_t>({6, 7, (int64_t{1} << 53) + 1, INT64_MAX}));
   } else if (fresh) {
     const Rules& rules = RulesOf(entity.id->descriptor);
     for (const std::string& text : texts_) {

@@ -29,6 +29,10 @@ class Values {
   const std::string& Key() { return random_.Pick(keys_); }
   // An id that callers give.
   Value Id(const schema::Entity& entity);
+  // Whether some records of this entity get no id from their callers. Numbers are either
+  // all given or, but for negative ones, all counted: counted ones have gaps that differ,
+  // and given ones would fall into them.
+  bool MayLackId(const schema::Entity& entity);
 
   // Sets the field to something, whatever it is; nothing in it where that is the dice's
   // will.
@@ -49,6 +53,7 @@ class Values {
   std::vector<double> numbers_;
   std::map<const FieldDescriptor*, std::vector<Value>> pools_;
   std::map<const schema::Entity*, std::vector<Value>> ids_;
+  std::map<const schema::Entity*, bool> counted_;
 };
 
 }  // namespace storegate::test
