@@ -41,7 +41,9 @@ message Note {
   option (storegate.v1.entity) = { index: { fields: "place desc" } };
   string id = 1 [(storegate.v1.field).max_len = 100];
   string title = 2 [(storegate.v1.field) = { required: true max_len: 100 searchable: true }];
-  string slug = 3 [(storegate.v1.field) = { required: true immutable: true max_len: 50 unique: ALL }];
+  string slug = 3 [(storegate.v1.field) = {
+    required: true immutable: true max_len: 50 unique: ALL
+  }];
   int64 place = 4;
   optional string remark = 5 [(storegate.v1.field).max_len = 100000];
   repeated string tags = 6;
@@ -83,7 +85,11 @@ message ListNotesRequest {
   int64 place_min = 10 [(storegate.v1.where) = "place >= $"];
   string search = 13;
 }
-message ListNotesResponse { repeated Note notes = 1; string next_page_token = 2; int64 total_size = 3; }
+message ListNotesResponse {
+  repeated Note notes = 1;
+  string next_page_token = 2;
+  int64 total_size = 3;
+}
 message UpdateNoteRequest {
   Note note = 1;
   google.protobuf.FieldMask update_mask = 2;

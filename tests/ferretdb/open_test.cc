@@ -129,7 +129,7 @@ TEST(FerretdbOpenTest, AClientsCertificateMayBeGiven) {
   const std::filesystem::path folder = std::filesystem::path(Server().ca_file()).parent_path();
   {
     std::ofstream both(folder / "both.pem");
-    both << std::ifstream(folder / "cert.pem").rdbuf() << std::ifstream(folder / "cert.key").rdbuf();
+    for (const char* name : {"cert.pem", "cert.key"}) both << std::ifstream(folder / name).rdbuf();
   }
   const Opened opened = Open(Server().TlsUrl(NewMongodbName()) +
                              "&tlsCertificateKeyFile=" + (folder / "both.pem").string());
@@ -137,7 +137,8 @@ TEST(FerretdbOpenTest, AClientsCertificateMayBeGiven) {
 }
 
 TEST(FerretdbOpenTest, WhetherACertificateWasRevokedIsAlwaysAsked) {
-  for (const char* option : {"tlsDisableOCSPEndpointCheck", "tlsDisableCertificateRevocationCheck"}) {
+  for (const char* option :
+       {"tlsDisableOCSPEndpointCheck", "tlsDisableCertificateRevocationCheck"}) {
     const Opened opened = Open(Server().TlsUrl("things") + "&" + option + "=true");
     EXPECT_EQ(opened.status.code(), Code::kInvalidArgument) << opened.status.ToString();
     EXPECT_THAT(opened.status.message(), testing::ContainsRegex("tlsdisable")) << option;

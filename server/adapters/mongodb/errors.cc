@@ -270,8 +270,8 @@ Status OpenFailure(const bson_error_t& error, const std::string& user,
     return unreachable("A server takes the connection but no part in TLS, which the URL asks for.");
   }
   if (error.domain == MONGOC_ERROR_STREAM && error.code == MONGOC_ERROR_STREAM_SOCKET) {
-    return unreachable("A server takes the connection and ends it without an answer. Where it "
-                       "wants TLS, the URL needs tls=true.");
+    return unreachable("A server takes the connection but does not answer. Where it wants TLS, "
+                       "the URL needs tls=true.");
   }
   // No attempt has come to its end.
   if (error.domain == 0) {

@@ -56,8 +56,9 @@ Status WriteUnknown();
 // INVALID_ARGUMENT, reason INVALID_OPTION.
 Status InvalidUrl(std::string what);
 // Why the first command of all failed: FAILED_PRECONDITION, reason CANNOT_OPEN_DATABASE,
-// where no retry helps (credentials, rights, certificates), else UNAVAILABLE. `user`
-// and `database` are as in the URL.
+// where no retry helps (credentials, rights, certificates), else UNAVAILABLE, with what
+// may be the reason. `error` is of no domain when no attempt has ended. `user` and
+// `database` are as in the URL.
 Status OpenFailure(const bson_error_t& error, const std::string& user,
                    const std::string& database);
 // FAILED_PRECONDITION, reason UNSUPPORTED_DATABASE: wire version too old.

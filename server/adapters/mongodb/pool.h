@@ -31,8 +31,9 @@ struct Client {
 class Pool {
  public:
   // Connects to nothing yet. INVALID_ARGUMENT, reason INVALID_OPTION, when the URL
-  // cannot be read, names no database, or asks for what would break a promise: writes
-  // that nobody acknowledges, reads from elsewhere than the primary.
+  // cannot be read, names no database or files for TLS that cannot be used, or asks for
+  // what would break a promise: writes that nobody acknowledges, reads from elsewhere
+  // than the primary.
   static Result<std::shared_ptr<Pool>> Make(const Options& options);
   ~Pool();
   Pool(const Pool&) = delete;
