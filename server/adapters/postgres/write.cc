@@ -83,6 +83,10 @@ Status Writer::Run(std::span<Write* const> writes) {
       }
     }
   }
+  // In the order in which they came: of two in each other's way the first one has it.
+  std::unordered_map<const Write*, size_t> places;
+  for (size_t i = 0; i < writes.size(); ++i) places.emplace(writes[i], i);
+  std::ranges::sort(alone, {}, [&](const Write* write) { return places.at(write); });
   for (Write* write : alone) RunAlone(write);
   // What happened to a write that was the only one is what happened.
   if (writes.size() == 1 && writes[0]->failed && connection_.lost()) {
@@ -98,10 +102,14 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
   using Group = std::tuple<const schema::Entity*, bool, Fields>;
   std::vector<std::pair<Group, Writes>> inserts;
   std::set<std::pair<const schema::Entity*, Value>> ids;
+  std::set<const schema::Entity*> counted;  // of which one alone moves the counter
   for (Write* write : writes) {
     if (write->mutations.empty()) continue;
     const Mutation& mutation = write->mutations[0];
-    if (write->mutations.size() > 1 || !IsOneStatement(mutation)) {
+    // An id that is counted behind one that was given is behind it, too.
+    const bool behind = IsNull(mutation.id) && counted.count(mutation.entity) > 0;
+    if (write->mutations.size() > 1 || behind || !IsOneStatement(mutation)) {
+      if (CountedId(*mutation.entity)) counted.insert(mutation.entity);
       alone->push_back(write);
       continue;
     }
