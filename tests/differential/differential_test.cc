@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include "server/base/log.h"
 #include "tests/differential/generator.h"
 #include "tests/differential/permitted.h"
 #include "tests/differential/random_schema.h"
@@ -44,6 +45,8 @@ const BackendUnderTest& Kept(Make make) {
 
 class PrintsWhatIsPermitted : public testing::Environment {
  public:
+  // Databases are opened hundreds of times, and each says so.
+  void SetUp() override { SetLogLevel(Level::kWarn); }
   void TearDown() override {
     std::printf("What backends may say differently, and nothing else:\n%s",
                 PermittedTable().c_str());

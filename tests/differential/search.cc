@@ -1,9 +1,11 @@
 #include "tests/differential/search.h"
 
 #include <algorithm>
+#include <set>
 
 #include "tests/differential/random_schema.h"
 #include "tests/differential/shrink.h"
+#include "tests/differential/symbols.h"
 
 namespace storegate::test {
 namespace {
@@ -38,10 +40,39 @@ std::string KindOf(const Difference& difference) {
     if (same >= lines->size()) continue;
     const std::string& line = (*lines)[same];
     const size_t space = line.find(' ');
-    const bool record = line.substr(0, space) == "record";
-    kind += line.substr(0, record ? space : line.find(' ', space + 1)) + "|";
+    const std::string first = line.substr(0, space);
+    if (first == "failed") {
+      const size_t reason = line.find("reason: ");
+      kind += line.substr(std::min(reason, line.size()), 24);
+    } else {
+      kind += first == "record" ? first : line.substr(0, line.find(' ', space + 1));
+    }
+    kind += "|";
   }
   return kind;
+}
+
+// Whether numbers for ids are given as well as counted, which sequences are not made with.
+bool MixesIds(const Sequence& sequence) {
+  std::set<const schema::Entity*> given;
+  std::set<const schema::Entity*> counted;
+  for (const Operation& operation : sequence) {
+    const schema::Method& method = *operation.method;
+    const schema::Entity& entity = *method.entity;
+    if (entity.id->type != schema::Type::kInt64) continue;
+    auto note = [&](const Message& request, const FieldDescriptor* record) {
+      const int64_t id = std::get<int64_t>(
+          IdOf(request.GetReflection()->GetMessage(request, record), entity));
+      if (id == 0) counted.insert(&entity);
+      if (id > 0 && Nobodys(id) == Value(id)) given.insert(&entity);
+    };
+    if (method.operation == schema::Operation::kCreate) note(*operation.request, method.record);
+    if (method.operation != schema::Operation::kBatchCreate) continue;
+    for (const Message* item : Elements(*operation.request, method.requests)) {
+      note(*item, method.item_record);
+    }
+  }
+  return std::ranges::any_of(given, [&](const auto* entity) { return counted.count(entity) > 0; });
 }
 
 bool Within(const Common& common, const Operation& operation) {
@@ -71,9 +102,9 @@ Found Search(const Pair& pair, const NamedSchema& schema, const Sequence& sequen
   found.shortest = Shrink(
       until,
       [&](const Sequence& shorter) -> std::optional<size_t> {
-        if (!std::ranges::all_of(shorter, [&](const Operation& o) { return Within(common, o); })) {
-          return std::nullopt;
-        }
+        const bool within = std::ranges::all_of(
+            shorter, [&](const Operation& operation) { return Within(common, operation); });
+        if (!within || (MixesIds(shorter) && !MixesIds(until))) return std::nullopt;
         std::optional<Difference> again = pair.Compare(schema, shorter);
         if (!again || KindOf(*again) != KindOf(*difference)) return std::nullopt;
         last = std::move(*again);

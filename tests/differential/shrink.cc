@@ -141,8 +141,11 @@ class Shrinker {
     } else if (const Bytes* bytes = std::get_if<Bytes>(&value)) {
       if (bytes->data.size() > 1) offer(Bytes{bytes->data.substr(0, bytes->data.size() / 2)});
     } else if (const int64_t* number = std::get_if<int64_t>(&value)) {
-      if (*number < 0 || *number > 2) offer(int64_t{1});
-      if (*number < 0 || *number > 2) offer(int64_t{2});
+      // On its side of zero: ids that are given and such that are counted stay apart.
+      if (*number < -2 || *number > 2) {
+        offer(*number < 0 ? int64_t{-1} : int64_t{1});
+        offer(*number < 0 ? int64_t{-2} : int64_t{2});
+      }
     } else if (std::holds_alternative<double>(value)) {
       if (std::get<double>(value) != 1.0) offer(1.0);
     }
