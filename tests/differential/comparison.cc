@@ -33,7 +33,8 @@ std::string Cut(const std::string& line) {
 Common Pair::CommonOf(const NamedSchema& schema) const {
   Common common;
   for (const Contender* contender : {&first_, &second_}) {
-    common.transactions = HasTransactions(Open(*contender, schema)->backend()) && common.transactions;
+    const bool can = HasTransactions(Open(*contender, schema)->backend());
+    common.transactions = common.transactions && can;
   }
   return common;
 }

@@ -236,8 +236,8 @@ MessagePtr Generator::Update(const Method& method) {
     paths = random().Pick<std::vector<std::string>>({{}, {"nothing"}, {"*", "id"}, {"a..b"}});
   } else {
     for (int64_t i = Dice(1, 4); i > 0; --i) {
-      const Field& field =
-          entity.fields[static_cast<size_t>(Dice(0, static_cast<int64_t>(entity.fields.size()) - 1))];
+      const auto last = static_cast<int64_t>(entity.fields.size()) - 1;
+      const Field& field = entity.fields[static_cast<size_t>(Dice(0, last))];
       if ((!Writable(field) || field.immutable) && !random().Chance(2)) continue;
       paths.push_back(MaskPath(field));
     }

@@ -1,7 +1,6 @@
 #include "tests/differential/lying_backend.h"
 
 #include <algorithm>
-#include <deque>
 #include <utility>
 
 #include "server/base/text.h"
@@ -225,7 +224,7 @@ std::vector<Lie> MakeLies() {
   lies.push_back(Make("OrderIgnoresCase", "texts sort without regard to case",
                       {.rows = SortedBy([](const std::string& text) { return LowerCase(text); })}));
   lies.push_back(Make("OrderByUtf16", "texts sort by UTF-16 unit, not by code point",
-                      {.rows = SortedBy([](const std::string& text) { return Utf16Order(text); })}));
+                      {.rows = SortedBy(Utf16Order)}));
   lies.push_back(Make(
       "NullSortsLast", "null comes last in ascending order",
       {.rows = [](const Query& query, std::vector<Recording::Row>* rows) {
@@ -254,7 +253,8 @@ std::vector<Lie> MakeLies() {
                       }}));
   lies.push_back(Make("CountsTheDeleted", "total_size counts deleted records too",
                       {.count = [](Query* query) { query->show_deleted = true; }}));
-  lies.push_back(Make("UpdateSkipsAClearedField", "an update that clears a field leaves it as it is",
+  lies.push_back(Make("UpdateSkipsAClearedField",
+                      "an update that clears a field leaves it as it is",
                       {.mutation = [](repository::Mutation* mutation) {
                         if (mutation->change != repository::Change::kUpdate) return;
                         std::erase_if(mutation->fields, [&](const schema::Field* field) {

@@ -277,7 +277,8 @@ import "storegate/v1/schema.proto";
       rules.push_back("searchable: true");
       searchable_ = true;
     }
-    if (type == "string" && field->presence.empty() && Chance(10)) rules.push_back("required: true");
+    const bool plain = field->presence.empty();
+    if (type == "string" && plain && Chance(10)) rules.push_back("required: true");
     if (field->presence == "optional " && Chance(25)) {
       if (type == "string") rules.push_back("default: \"it's\"");
       if (type == "int64") rules.push_back("default: \"-9007199254740993\"");

@@ -21,8 +21,9 @@ std::string EntitiesOf(const NamedSchema& schema, const Sequence& sequence) {
   const schema::Entity* last = nullptr;
   for (const Operation& operation : sequence) {
     const schema::Entity* entity = operation.method->entity;
-    if (entity == last || text.find("message " + entity->name + " {") != std::string::npos) continue;
+    if (entity == last) continue;
     last = entity;
+    if (text.find("message " + entity->name + " {") != std::string::npos) continue;
     text += entity->descriptor->DebugString();
   }
   return text;

@@ -225,7 +225,8 @@ void Values::FillMap(Message* message, const FieldDescriptor* field, int depth) 
     if (IsScalar(value)) {
       // The rules of a map's values are those of the map's field.
       const Value any = For(value);
-      SetValue(entry, value, Allowed(value, rules, any) ? any : factory_.ScalarFor(value, rules, false));
+      const bool allowed = Allowed(value, rules, any);
+      SetValue(entry, value, allowed ? any : factory_.ScalarFor(value, rules, false));
     } else {
       FillMessage(entry->GetReflection()->MutableMessage(entry, value), depth + 1);
     }
