@@ -343,9 +343,11 @@ void Performer::Say(const schema::Method& method, Message* response, Answer* ans
           Describe(status);
     }
     for (const auto& [index, failure] : failures) {
-      const std::string line = "failed " + std::to_string(index) + ": " + failure;
-      answer->lines.push_back(InSymbols(line));
-      answer->plain.push_back(line);
+      // The index and the code are no ids.
+      const size_t code = failure.find(' ');
+      const std::string start = "failed " + std::to_string(index) + ": " + failure.substr(0, code);
+      answer->lines.push_back(start + InSymbols(failure.substr(code)));
+      answer->plain.push_back(start + failure.substr(code));
     }
     response->GetReflection()->ClearField(response, method.failed_requests);
   }

@@ -33,7 +33,7 @@ TEST_P(PlantedTest, IsFoundAndShownByAShortSequence) {
     if (found.story.empty()) continue;
     std::printf("%s:\n%s", GetParam().what.c_str(), found.story.c_str());
     EXPECT_FALSE(found.shortest.empty()) << "it must come again";
-    EXPECT_LE(found.shortest.size(), 6u);
+    EXPECT_LE(found.shortest.size(), 8u);
     return;
   }
   FAIL() << "not found in " << kSequences << " sequences: " << GetParam().what;
