@@ -49,6 +49,13 @@ bool SaysDone(const bson_t* reply) {
   return bson_iter_init_find(&at, reply, "ok") && bson_iter_as_bool(&at);
 }
 
+// Whether the reply has such a list with something in it; `first` is at the first then.
+bool HasElements(const bson_t* reply, const char* list, bson_iter_t* first) {
+  bson_iter_t at;
+  return bson_iter_init_find(&at, reply, list) && BSON_ITER_HOLDS_ARRAY(&at) &&
+         bson_iter_recurse(&at, first) && bson_iter_next(first);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::Open(std::shared_ptr<Pool> pool, Deadline until) {
@@ -117,10 +124,14 @@ Answer Connection::Write(const Bson& command) {
 }
 
 Answer Connection::Run(Kind kind, const Bson& command, uint32_t server) {
-  Answer answer = RunOnce(kind, command, server);
+  return Settle(kind, [&] { return RunOnce(kind, command, server); });
+}
+
+Answer Connection::Settle(Kind kind, const std::function<Answer()>& run) {
+  Answer answer = run();
   // Nothing of it had been sent; there is another connection now.
   if (!answer.ok() && client_->bound.stale && client_->bound.written == 0 && !in_transaction_) {
-    answer = RunOnce(kind, command, server);
+    answer = run();
   }
   if (answer.ok()) return answer;
   using What = Failure::What;
@@ -137,12 +148,34 @@ Answer Connection::Run(Kind kind, const Bson& command, uint32_t server) {
   return answer;
 }
 
+std::optional<Failure> Connection::Prepare(Bson* options) {
+  if (!AwaitServer(deadline_)) return Unreachable();
+  bson_error_t error{};
+  if (session_ != nullptr &&
+      !mongoc_client_session_append(session_.get(), options->get(), &error)) {
+    return Explain(error, nullptr, false, false);
+  }
+  client_->bound.stale = false;
+  client_->bound.unanswered = false;
+  client_->bound.written = 0;
+  ++statements_;
+  return std::nullopt;
+}
+
+Failure Connection::Judge(Kind kind, const bson_error_t& error, const bson_t* reply) {
+  last_error_ = error;
+  Failure failure = Explain(error, reply, client_->bound.written > 0,
+                            client_->bound.silent || Expired(deadline_));
+  // The server's word is of what was sent last, not of what got no answer before it.
+  if (kind == Kind::kWrite && client_->bound.unanswered &&
+      failure.what != Failure::What::kDuplicate) {
+    return Failure{Failure::What::kUnknown, WriteUnknown(), ""};
+  }
+  return failure;
+}
+
 Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
   Answer answer;
-  if (!AwaitServer(deadline_)) {
-    answer.failure = Unreachable();
-    return answer;
-  }
   Bson bounded = Bson::CopyOf(command.get());
   if (const int64_t left = LeftUntil(deadline_); left > 0 && MayBeBounded(command)) {
     bounded.AddInt64("maxTimeMS", left);
@@ -153,16 +186,9 @@ Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
   }
   Bson options;
   if (server != 0) options.AddInt32("serverId", static_cast<int32_t>(server));
+  answer.failure = Prepare(&options);
+  if (answer.failure) return answer;
   bson_error_t error{};
-  if (session_ != nullptr &&
-      !mongoc_client_session_append(session_.get(), options.get(), &error)) {
-    answer.failure = Explain(error, nullptr, false, false);
-    return answer;
-  }
-  client_->bound.stale = false;
-  client_->bound.unanswered = false;
-  client_->bound.written = 0;
-  ++statements_;
   // libmongoc makes a reply whether it succeeds or not.
   bson_t reply;
   SetSending(&client_->bound);
@@ -187,14 +213,61 @@ Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
       SaysDone(answer.reply.get())) {
     return answer;
   }
-  if (ok) return answer;
-  last_error_ = error;
-  answer.failure = Explain(error, answer.reply.get(), client_->bound.written > 0,
-                           client_->bound.silent || Expired(deadline_));
-  // The server's word is of what was sent last, not of what got no answer before it.
-  if (kind == Kind::kWrite && client_->bound.unanswered &&
-      answer.failure->what != Failure::What::kDuplicate) {
+  if (!ok) {
+    answer.failure = Judge(kind, error, answer.reply.get());
+  } else if (!SaysDone(answer.reply.get())) {
+    answer.failure = MalformedAnswer();
+    if (kind == Kind::kWrite) answer.failure = {Failure::What::kUnknown, WriteUnknown(), ""};
+  }
+  return answer;
+}
+
+Answer Connection::Insert(std::string_view collection, const bson_t** documents, size_t count,
+                          bool ordered) {
+  return Settle(Kind::kWrite, [&] { return InsertOnce(collection, documents, count, ordered); });
+}
+
+// By libmongoc's own function for it: of plain commands it takes findAndModify alone for
+// one that may be sent again.
+Answer Connection::InsertOnce(std::string_view collection, const bson_t** documents,
+                              size_t count, bool ordered) {
+  Answer answer;
+  Bson options;
+  // The gateway has checked them.
+  options.AddBool("ordered", ordered).AddBool("validate", false);
+  answer.failure = Prepare(&options);
+  if (answer.failure) return answer;
+  if (const int64_t left = LeftUntil(deadline_); left > 0) options.AddInt64("maxTimeMS", left);
+  const std::unique_ptr<mongoc_collection_t, decltype(&mongoc_collection_destroy)> handle(
+      mongoc_client_get_collection(client_->handle, pool_->database().c_str(),
+                                   std::string(collection).c_str()),
+      mongoc_collection_destroy);
+  bson_error_t error{};
+  bson_t reply;
+  SetSending(&client_->bound);
+  const bool ok = mongoc_collection_insert_many(handle.get(), documents, count,
+                                                options.get(), &reply, &error);
+  SetSending(nullptr);
+  const Bson said(bson_copy(&reply));
+  bson_destroy(&reply);
+  // As the server would say it.
+  bson_iter_t at, unconfirmed;
+  const bool refused = HasElements(said.get(), "writeErrors", &at);
+  const bool open = HasElements(said.get(), "writeConcernErrors", &unconfirmed);
+  const bool done = ok || refused || open;
+  if (done || error.domain == MONGOC_ERROR_SERVER) answer.reply.AddInt32("ok", done ? 1 : 0);
+  if (done && bson_iter_init_find(&at, said.get(), "insertedCount")) {
+    bson_append_iter(answer.reply.get(), "n", 1, &at);
+  }
+  if (refused && bson_iter_init_find(&at, said.get(), "writeErrors")) {
+    bson_append_iter(answer.reply.get(), "writeErrors", -1, &at);
+  }
+  if (open) {
+    bson_append_iter(answer.reply.get(), "writeConcernError", -1, &unconfirmed);
     answer.failure = Failure{Failure::What::kUnknown, WriteUnknown(), ""};
+    LogUnconfirmed(answer.reply.get());
+  } else if (!done) {
+    answer.failure = Judge(Kind::kWrite, error, said.get());
   }
   return answer;
 }
@@ -224,7 +297,8 @@ std::optional<Failure> Connection::Commit() {
     SetSending(nullptr);
     const Bson answer = Bson::CopyOf(&reply);
     bson_destroy(&reply);
-    if (ok) return std::nullopt;
+    // libmongoc is content with an answer that says nothing.
+    if (ok && SaysDone(answer.get())) return std::nullopt;
     const bool late = client_->bound.silent || Expired(until);
     Failure failure = Explain(error, answer.get(), true, late);
     // Only this says that it has not happened and will not.

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +54,10 @@ class Connection {
   // the server's after a lost answer, but for kDuplicate. Within a transaction a lost
   // answer is kAgain: nothing has happened before Commit.
   Answer Write(const Bson& command);
+  // The same, of an insert: goes on behind a document that is refused unless `ordered`.
+  // What the reply says of them is "n" and "writeErrors".
+  Answer Insert(std::string_view collection, const bson_t** documents, size_t count,
+                bool ordered);
   // The command before got an answer when it was sent once more. What that says it
   // found may be of the first time.
   bool repeated() const { return client_->bound.unanswered; }
@@ -87,6 +92,14 @@ class Connection {
   // `server` 0: whichever takes writes.
   Answer Run(Kind kind, const Bson& command, uint32_t server = 0);
   Answer RunOnce(Kind kind, const Bson& command, uint32_t server);
+  Answer InsertOnce(std::string_view collection, const bson_t** documents, size_t count,
+                    bool ordered);
+  // Runs it, again where nothing of it was sent, and says what its failure means here.
+  Answer Settle(Kind kind, const std::function<Answer()>& run);
+  // Before a command is sent. `options` gets the session.
+  std::optional<Failure> Prepare(Bson* options);
+  // Of one that failed.
+  Failure Judge(Kind kind, const bson_error_t& error, const bson_t* reply);
   // Waits until there is a server that takes writes. False: not within the bounds.
   bool AwaitServer(Deadline until);
   bool FindServer();

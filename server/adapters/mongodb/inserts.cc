@@ -3,6 +3,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "server/adapters/mongodb/session.h"
 #include "server/adapters/mongodb/types.h"
@@ -169,10 +170,11 @@ Status Writer::CheckReference(const Field& field, std::span<Item> items) {
 }
 
 void Writer::Send(std::span<Item* const> items) {
-  const Plan& plan = plans_.Of(*items[0]->mutation->entity);
-  BsonArray documents;
-  for (const Item* item : items) documents.Add(item->document);
-  const Answer answer = connection_.Write(plan.Insert(documents, connection_.in_transaction()));
+  const bson_t* documents[kDocumentsMax];
+  for (size_t i = 0; i < items.size(); ++i) documents[i] = std::as_const(items[i]->document).get();
+  const Answer answer =
+      connection_.Insert(items[0]->mutation->entity->collection, documents, items.size(),
+                         connection_.in_transaction());
   const bool repeated = connection_.repeated();
   const bool understood = NoteRefused(items, answer);
   if (answer.ok()) {

@@ -197,14 +197,6 @@ Result<Bson> Plan::Document(const Mutation& mutation, const Value& id) const {
   return std::move(changes.set);
 }
 
-Bson Plan::Insert(const BsonArray& documents, bool ordered) const {
-  Bson command;
-  command.AddText("insert", entity_.collection);
-  command.AddBool("ordered", ordered);
-  command.AddArray("documents", documents.bson());
-  return command;
-}
-
 // The document of that id, which is deleted, living, or (null) either, and of the
 // version that is expected.
 Bson Plan::Target(const Mutation& mutation, const bool* deleted) const {

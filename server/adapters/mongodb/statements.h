@@ -43,8 +43,6 @@ class Plan {
   // The new document, `id` being the mutation's own or one that was counted. Status as
   // of AppendField (types.h).
   Result<Bson> Document(const repository::Mutation& mutation, const Value& id) const;
-  // Inserts documents; goes on behind one that fails unless `ordered`.
-  Bson Insert(const BsonArray& documents, bool ordered) const;
 
   // Each of these gives the document as it is then (for Delete: as it was) as "value",
   // and null when there is none in that state and of that version.

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <utility>
 
 namespace storegate::mongodb {
 namespace {
@@ -27,6 +28,8 @@ struct BoundedStream {
   mongoc_stream_t* inner;
   Bound* bound;
   bool timed_out;
+  // Of the message that begins, 0 where none does.
+  uint32_t message_bytes;
 };
 
 BoundedStream* Self(mongoc_stream_t* stream) { return reinterpret_cast<BoundedStream*>(stream); }
@@ -76,6 +79,29 @@ ssize_t Write(mongoc_stream_t* stream, mongoc_iovec_t* pieces, size_t count, int
   return written;
 }
 
+uint32_t Number(const uint8_t* bytes) {
+  return bytes[0] | bytes[1] << 8 | bytes[2] << 16 | static_cast<uint32_t>(bytes[3]) << 24;
+}
+
+// libmongoc reads the length of a message, then the rest of it, and crashes on one whose
+// sections are not what they say. What a server answers is one document.
+// Source: mongodb.com, MongoDB wire protocol, OP_MSG.
+bool Sound(BoundedStream* self, const uint8_t* bytes, size_t size) {
+  constexpr uint32_t kLengthBytes = 4, kHeaderBytes = 16, kMessage = 2013, kChecksum = 1;
+  const uint32_t whole = std::exchange(self->message_bytes, 0);
+  if (whole == 0) {
+    if (size == kLengthBytes) self->message_bytes = Number(bytes);
+    return true;
+  }
+  if (size != whole - kLengthBytes || whole < kHeaderBytes) return true;
+  if (Number(bytes + 8) != kMessage) return true;
+  constexpr uint32_t kFlags = kHeaderBytes - kLengthBytes, kBefore = kFlags + 5;
+  if (size < kBefore + 4 + 5 || bytes[kFlags + 4] != 0) return false;
+  const uint32_t document = static_cast<uint32_t>(size) - kBefore -
+                            ((Number(bytes + kFlags) & kChecksum) != 0 ? 4 : 0);
+  return Number(bytes + kBefore) == document && bytes[kBefore + document - 1] == 0;
+}
+
 ssize_t Read(mongoc_stream_t* stream, mongoc_iovec_t* pieces, size_t count, size_t min_bytes,
              int32_t timeout) {
   BoundedStream* self = Self(stream);
@@ -84,6 +110,11 @@ ssize_t Read(mongoc_stream_t* stream, mongoc_iovec_t* pieces, size_t count, size
   if (left == 0) return TooLate(self);
   const ssize_t read = mongoc_stream_readv(self->inner, pieces, count, min_bytes, left);
   if (read < static_cast<ssize_t>(min_bytes)) NoteTimeout(self);
+  if (read > 0 && count == 1 && !Sound(self, static_cast<const uint8_t*>(pieces[0].iov_base),
+                                       static_cast<size_t>(read))) {
+    errno = EBADMSG;
+    return -1;
+  }
   return read;
 }
 
