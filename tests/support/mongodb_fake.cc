@@ -257,6 +257,11 @@ bool MongodbFake::Carry(Connection* connection, const FakeCommand& command, bson
     std::unique_lock<std::mutex> lock(mutex_);
     if (stopped_.wait_for(lock, answer->delay, [this] { return stop_; })) return false;
   }
+  if (!answer->bytes.empty()) {
+    static_cast<void>(
+        send(connection->fd, answer->bytes.data(), answer->bytes.size(), MSG_NOSIGNAL));
+    return false;
+  }
   if (answer->drop) return false;
   if (!answer->reply.empty() || !answer->apply) {
     bson_reinit(reply);

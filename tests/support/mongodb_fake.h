@@ -47,9 +47,13 @@ struct FakeAnswer {
   // or this is answered, extended JSON; "": what the server behind said, {"ok": 1} where
   // it was not asked.
   std::string reply = {};
+  // Instead of an answer these bytes are sent, whatever they are, and then the connection
+  // is closed.
+  std::string bytes = {};
 
   static FakeAnswer Apply() { return {.apply = true}; }
   static FakeAnswer Reply(std::string json) { return {.reply = std::move(json)}; }
+  static FakeAnswer Bytes(std::string bytes) { return {.bytes = std::move(bytes)}; }
   static FakeAnswer DropBefore() { return {.drop = true}; }
   static FakeAnswer DropAfter() { return {.apply = true, .drop = true}; }
   // {"ok": 0, …}: FakeAnswer::Error(112, "WriteConflict", {"TransientTransactionError"}).
