@@ -9,7 +9,9 @@
 #include <gtest/gtest.h>
 
 #include "server/base/time.h"
+#include "tests/support/exceptions.h"
 #include "tests/support/expected.h"
+#include "tests/support/mongodb.h"
 #include "tests/support/postgres.h"
 #include "tests/support/sqlite.h"
 
@@ -27,7 +29,7 @@ using schema::Operation;
 
 Lockstep::Lockstep(const ModelCase& c, uint64_t seed) : entity_(FindEntity(c)) {
   // Kept, with the templates of their databases, for the cases after this one.
-  static const auto* backends = new std::vector<BackendUnderTest>{Sqlite(), PostgresEmptied()};
+  static const auto* backends = new std::vector<BackendUnderTest>{Sqlite(), PostgresEmptied(), MongodbEmptied()};
   std::vector<Gateway*> mirrors;
   for (const BackendUnderTest& backend : *backends) {
     sides_.push_back(
@@ -108,6 +110,12 @@ bool Lockstep::Expect(Side& side, const Status& status, const Errors& errors) {
   }
   EXPECT_TRUE(right) << side.name << ": expected " << wanted << ", is " << status.ToString();
   return right && status.ok();
+}
+
+// A batch of several may be all or none. Where not, each item is on its own, on all sides.
+bool Lockstep::BatchesCanBeWhole() {
+  return std::ranges::all_of(
+      sides_, [](const auto& side) { return HasTransactions(side->gateway.backend()); });
 }
 
 void Lockstep::Each(const std::function<void(Side& side)>& operation) {

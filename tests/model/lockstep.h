@@ -35,6 +35,7 @@ class Lockstep {
   static const schema::Entity& FindEntity(const ModelCase& c);
   bool SelfReference(const schema::Field& field) const;
   bool CanShowDeleted(schema::Operation operation);
+  bool BatchesCanBeWhole();
   Random& random() { return factory_->random(); }
   // Of any side: which ids there are, and what each holds, is the same in all.
   const Model& model() const { return sides_.front()->model; }

@@ -1,4 +1,4 @@
-// Random operations, in lockstep on the gateway on SQLite, on that on PostgreSQL and
+// Random operations, in lockstep on the gateways on SQLite, PostgreSQL and MongoDB and
 // on the model: the same results, order, errors and page boundaries. The first
 // difference is printed with the operations before it and the seed; the same
 // seed makes the same operations (STOREGATE_SEED), but for ids that the gateway makes.

@@ -71,9 +71,10 @@ void Lockstep::CreateWithoutId() {
 
 void Lockstep::BatchCreate() {
   std::vector<MessagePtr> records;
-  const bool partial = random().Chance(40);
+  const int64_t count = random().Between(int64_t{1}, int64_t{4});
+  const bool partial = random().Chance(40) || (count > 1 && !BatchesCanBeWhole());
   Note(partial ? "batch create, partial" : "batch create");
-  for (int64_t i = random().Between(int64_t{1}, int64_t{4}); i > 0; --i) {
+  for (int64_t i = count; i > 0; --i) {
     records.push_back(RandomRecord());
     SetValue(records.back().get(), *entity_.id, RandomId());
     Note("    " + records.back()->ShortDebugString());
