@@ -165,6 +165,24 @@ TEST_P(BatchCreateCase, PartialLooksAtTheFirstOfOneIdFirst) {
   }
 }
 
+TEST_P(BatchCreateCase, PartialSaysOfTheSecondOfOneIdThatItIsTaken) {
+  // Of two records with one id of which the second refers to nothing, the first is created, and
+  // the second is told of the id, which comes before references.
+  for (const schema::Field& field : entity().fields) {
+    if (!field.references || !Writable(field)) continue;
+    std::vector<MessagePtr> records = make().MakeMany(entity(), 2, {.required_only = true});
+    SetValue(records[1].get(), *entity().id, Id(*records[0]));
+    SetValue(records[1].get(), field, make().ScalarFor(*field.references->field));
+    Reply reply = store().BatchCreate(Pointers(records), /*allow_partial=*/true);
+    ASSERT_TRUE(reply.ok()) << reply.status.ToString();
+    std::map<int, google::rpc::Status> failed = Failed(reply);
+    ASSERT_EQ(failed.size(), 1u) << reply.response->ShortDebugString();
+    EXPECT_EQ(failed[1].code(), static_cast<int>(Code::kAlreadyExists))
+        << failed[1].ShortDebugString();
+    return;
+  }
+}
+
 TEST_P(BatchCreateCase, TakesAtMostAThousand) {
   // 1,000 are taken; 1,001 are refused naming limit and number, partial or not.
   std::vector<MessagePtr> records = make().MakeMany(entity(), 1001, {.required_only = true});

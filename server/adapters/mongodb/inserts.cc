@@ -75,6 +75,13 @@ void Writer::InsertFrom(std::span<Item> items) {
   for (Item& item : items) {
     if (item.waits) break;
     if (!item.status.ok()) continue;
+    if (item.broken != nullptr) {
+      // What else is wrong with it comes first: what is before it may be in the way, and
+      // what is behind it may not.
+      send();
+      item.status = BrokenReference(*item.mutation, *item.broken);
+      continue;
+    }
     const size_t size = item.document.get()->len;
     if (chunk.size() == kDocumentsMax || bytes + size > kBytesMax) send();
     chunk.push_back(&item);
@@ -153,7 +160,10 @@ Status Writer::CheckReference(const Field& field, std::span<Item> items) {
   if (cursor.failure()) return cursor.status();
   for (size_t i = 0; i < items.size(); ++i) {
     Item& item = items[i];
-    if (!item.status.ok() || IsNull(values[i]) || there.contains(values[i])) continue;
+    if (!item.status.ok() || item.broken != nullptr || IsNull(values[i]) ||
+        there.contains(values[i])) {
+      continue;
+    }
     if (own_kind) {
       // A row may refer to itself, and to one that is made before it.
       if (&target == field.entity->id && item.id == values[i]) continue;
@@ -164,7 +174,7 @@ Status Writer::CheckReference(const Field& field, std::span<Item> items) {
         return {};
       }
     }
-    item.status = BrokenReference(*item.mutation, field);
+    item.broken = &field;
   }
   return {};
 }

@@ -60,6 +60,8 @@ class Writer {
     std::optional<Failure> failure;
     // Put off: it may refer to one before it.
     bool waits = false;
+    // Refers to nothing that lives.
+    const schema::Field* broken = nullptr;
   };
 
   // write.cc
