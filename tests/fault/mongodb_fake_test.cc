@@ -1,9 +1,12 @@
 // What a MongoDB server can answer that the servers of the tests do not: statuses say what
 // is known of a write, and no more.
 #include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
 #include <regex>
-#include <set>
 #include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -167,10 +170,13 @@ TEST_F(MongodbAnswers, WhatOthersDidNotConfirmIsUnknown) {
 TEST_F(MongodbAnswers, APrimaryThatStepsDownIsUnavailableForWhatDidNotHappen) {
   // And there again for the next one.
   const Mutation there = Created();
+  const std::vector<std::string> names = {"insert", "findAndModify", "find", "aggregate"};
   for (const int code : {10107, 189, 11600, 11602, 13435, 13436, 91}) {
     SCOPED_TRACE(code);
     const FakeAnswer error = FakeAnswer::Error(code, "AsTheTestSays");
     for (const char* name : {"insert", "findAndModify", "find", "aggregate"}) {
+      // libmongoc takes half a second to ask again who is there: each code once, and one with all.
+      if (code != 189 && name != names[static_cast<size_t>(code) % names.size()]) continue;
       SCOPED_TRACE(name);
       AnswerAll(name, error);
       const Mutation insert = Insert();
@@ -233,7 +239,8 @@ TEST_F(MongodbAnswers, ADuplicateWithoutAnIndexIsLookedFor) {
 
 TEST_F(MongodbAnswers, WhatTheServerRefusedOfManyIsOnlyThat) {
   Answer("insert", {FakeAnswer::Reply(R"({"ok": 1, "n": 2, "writeErrors": [
-      {"index": 1, "code": 8000, "errmsg": "no"}, {"index": 3, "code": 14031, "errmsg": "full"}]})")});
+      {"index": 1, "code": 8000, "errmsg": "no"},
+      {"index": 3, "code": 14031, "errmsg": "full"}]})")});
   const auto writes = Apply({{Insert()}, {Insert()}, {Insert()}, {Insert()}});
   EXPECT_TRUE(HasStatus(writes[0]->status(), Code::kOk));
   EXPECT_TRUE(HasStatus(writes[1]->status(), Code::kInternal, "DATABASE_ERROR"));
@@ -322,6 +329,8 @@ TEST_F(MongodbAnswers, WhatIsNoAnswerIsNoResult) {
       SCOPED_TRACE(name);
       const bool insert = name == std::string("insert");
       const bool writes = insert || name == std::string("findAndModify");
+      // A connection that is lost costs half a second.
+      if (!answers[i].bytes.empty() && i % 2 == (insert || name == std::string("find"))) continue;
       AnswerAll(name, answers[i]);
       const Status status = insert                          ? ApplyOne(Insert())
                             : writes                        ? ApplyOne(Update(there.id))

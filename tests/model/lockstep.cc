@@ -29,7 +29,8 @@ using schema::Operation;
 
 Lockstep::Lockstep(const ModelCase& c, uint64_t seed) : entity_(FindEntity(c)) {
   // Kept, with the templates of their databases, for the cases after this one.
-  static const auto* backends = new std::vector<BackendUnderTest>{Sqlite(), PostgresEmptied(), MongodbEmptied()};
+  static const auto* backends =
+      new std::vector<BackendUnderTest>{Sqlite(), PostgresEmptied(), MongodbEmptied()};
   std::vector<Gateway*> mirrors;
   for (const BackendUnderTest& backend : *backends) {
     sides_.push_back(

@@ -274,7 +274,9 @@ Answer Connection::InsertOnce(std::string_view collection, const bson_t** docume
 
 Status Connection::BeginTransaction() {
   bson_error_t error{};
-  if (session_ == nullptr) session_.reset(mongoc_client_start_session(client_->handle, nullptr, &error));
+  if (session_ == nullptr) {
+    session_.reset(mongoc_client_start_session(client_->handle, nullptr, &error));
+  }
   if (session_ == nullptr ||
       !mongoc_client_session_start_transaction(session_.get(), nullptr, &error)) {
     return Explain(error, nullptr, false, false).status;
