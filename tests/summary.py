@@ -42,7 +42,7 @@ def exceptions(path):
     found = collections.Counter()
     for case in root.iter("testcase"):
         for noted in case.iter("property"):
-            if noted.get("name") == "exception":
+            if noted.get("name", "").startswith("exception "):
                 found[noted.get("value")] += 1
     return found
 

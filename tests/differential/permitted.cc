@@ -1,4 +1,5 @@
 #include "tests/differential/permitted.h"
+#include "tests/support/exceptions.h"
 
 #include <cstdint>
 #include <string_view>
@@ -87,6 +88,7 @@ bool Permitted(const Operation& operation, const Answer& first, const Answer& se
   for (size_t i = 0; i < std::size(kEntries); ++i) {
     if (kEntries[i].covers == nullptr || !kEntries[i].covers(operation, first, second)) continue;
     ++Used()[i];
+    NoteException(std::string("backends may differ in ") + kEntries[i].name, kEntries[i].reason);
     return true;
   }
   return false;

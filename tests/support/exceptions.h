@@ -11,9 +11,9 @@
 
 namespace storegate::test {
 
-// On the case that runs.
+// On the case that runs. Of several each has a property of its own.
 inline void NoteException(const std::string& name, const std::string& reason) {
-  testing::Test::RecordProperty("exception", name + ": " + reason);
+  testing::Test::RecordProperty("exception " + name, name + ": " + reason);
 }
 
 // Whether several changes can be all or none; where not, that is an exception.

@@ -102,7 +102,10 @@ Result<int64_t> MongodbSession::Count(const Query& query) {
   const bson_t* document = cursor.Next();
   if (cursor.failure()) return cursor.status();
   bson_iter_t at;
-  if (document == nullptr || !bson_iter_init_find(&at, document, "n")) return int64_t{0};
+  if (document == nullptr) return int64_t{0};
+  if (!bson_iter_init_find(&at, document, "n") || !BSON_ITER_HOLDS_NUMBER(&at)) {
+    return MalformedAnswer().status;
+  }
   return bson_iter_as_int64(&at);
 }
 

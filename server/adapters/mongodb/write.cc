@@ -50,6 +50,12 @@ Status Writer::Run(std::span<Write* const> writes) {
       i = end;
       continue;
     }
+    // Of those that were not begun nothing happened, and none of them need wait as long.
+    if (connection_.lost()) {
+      Finish(writes[i], 0, DatabaseUnreachable());
+      i = end;
+      continue;
+    }
     if (!IsInsert(*writes[i])) {
       writes[i]->mutations.size() == 1 ? RunOne(writes[i]) : RunTransaction(writes[i]);
       i = end;
