@@ -30,7 +30,7 @@ namespace storegate::rpc {
 
 class CallQueue;
 
-class Call : private Deadlines::Entry, private Line {
+class Call final : private Deadlines::Entry, private Line {
  public:
   // What gRPC returns when an operation of a call is done.
   enum class Event { kAccepted, kRead, kWritten, kFinished, kDone };

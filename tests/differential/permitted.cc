@@ -1,9 +1,10 @@
 #include "tests/differential/permitted.h"
-#include "tests/support/exceptions.h"
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
+
+#include "tests/support/exceptions.h"
 
 namespace storegate::test {
 namespace {
