@@ -51,6 +51,8 @@ std::optional<FakeAnswer> HeldTransactions::Handle(const FakeCommand& command) {
 }
 
 void MongodbScripted::TearDown() {
+  // What a case's own handler refers to is gone.
+  if (fake_ != nullptr) fake_->SetHandler(nullptr);
   session_.reset();
   MongodbFault::TearDown();
   fake_.reset();

@@ -75,6 +75,7 @@ class MongodbFake {
   // Called on a thread of the connection, many at once. Nothing: as without a handler,
   // which answers {"ok": 1} to ping, endSessions, commitTransaction, abortTransaction and
   // killCursors, applies others to the server behind, and knows no others without one.
+  // It is not asked about endSessions.
   using Handler = std::function<std::optional<FakeAnswer>(const FakeCommand& command)>;
 
   explicit MongodbFake(Options options = {}, Handler handler = nullptr);
