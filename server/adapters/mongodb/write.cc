@@ -40,6 +40,7 @@ Status TransactionsUnavailable() {
 }  // namespace
 
 Status Writer::Run(std::span<Write* const> writes) {
+  const bool lost_before = connection_.lost();
   for (Write* write : writes) {
     write->outcomes.assign(write->mutations.size(), {});
     write->failed.reset();
@@ -51,7 +52,7 @@ Status Writer::Run(std::span<Write* const> writes) {
       continue;
     }
     // Of those that were not begun nothing happened, and none of them need wait as long.
-    if (connection_.lost()) {
+    if (connection_.lost() && !lost_before) {
       Finish(writes[i], 0, DatabaseUnreachable());
       i = end;
       continue;
