@@ -1,7 +1,5 @@
 #include "server/adapters/mongodb/backend.h"
 
-#include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "server/adapters/mongodb/connection.h"
@@ -18,11 +16,6 @@ using repository::Capabilities;
 using repository::Session;
 
 constexpr std::string_view kSecrets = "_storegate_secrets";
-
-Deadline ConnectUntil(const Options& options) {
-  return std::chrono::steady_clock::now() +
-         std::max(options.server_selection_timeout, options.connect_timeout);
-}
 
 class MongodbBackend : public Backend {
  public:
@@ -46,7 +39,7 @@ class MongodbBackend : public Backend {
 
 Result<std::unique_ptr<Session>> MongodbBackend::Connect(Use) {
   Result<std::unique_ptr<Connection>> connection =
-      Connection::Open(pool_, ConnectUntil(pool_->options()));
+      Connection::Open(pool_, pool_->ConnectUntil());
   if (!connection.ok()) return connection.status();
   return std::unique_ptr<Session>(
       std::make_unique<MongodbSession>(*std::move(connection), abilities_.transactions));
@@ -54,9 +47,9 @@ Result<std::unique_ptr<Session>> MongodbBackend::Connect(Use) {
 
 Result<std::string> MongodbBackend::KeepSecret(std::string_view name, std::string_view proposed) {
   Result<std::unique_ptr<Connection>> connection =
-      Connection::Open(pool_, ConnectUntil(pool_->options()));
+      Connection::Open(pool_, pool_->ConnectUntil());
   if (!connection.ok()) return connection.status();
-  (*connection)->Begin(ConnectUntil(pool_->options()));
+  (*connection)->Begin(pool_->ConnectUntil());
   Bson document, insert, filter, find;
   document.AddText("_id", name).AddText("value", proposed);
   BsonArray documents;

@@ -3,6 +3,8 @@
 // write to known without asking.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -49,6 +51,12 @@ class Pool {
 
   // Why a server was not reached, lately; of no domain when all were.
   bson_error_t last_error();
+
+  // When one who connects now gives up.
+  Deadline ConnectUntil() const {
+    return std::chrono::steady_clock::now() +
+           std::max(options_.server_selection_timeout, options_.connect_timeout);
+  }
 
   const Options& options() const { return options_; }
   const Tls& tls() const { return tls_; }

@@ -1,7 +1,5 @@
 #include "server/adapters/mongodb/probe.h"
 
-#include <algorithm>
-#include <chrono>
 #include <string>
 
 #include "server/adapters/mongodb/connection.h"
@@ -105,9 +103,7 @@ Status MayRead(Connection* connection) {
 }  // namespace
 
 Result<Abilities> Probe(const std::shared_ptr<Pool>& pool) {
-  const Options& options = pool->options();
-  const Deadline until = std::chrono::steady_clock::now() +
-                         std::max(options.server_selection_timeout, options.connect_timeout);
+  const Deadline until = pool->ConnectUntil();
   Result<std::unique_ptr<Connection>> connection = Connection::Open(pool, until);
   if (!connection.ok()) return connection.status();
   (*connection)->Begin(until);

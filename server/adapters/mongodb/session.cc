@@ -1,10 +1,9 @@
 #include "server/adapters/mongodb/session.h"
 
-#include <map>
-
 #include "server/adapters/mongodb/errors.h"
 #include "server/adapters/mongodb/types.h"
 #include "server/repository/row_status.h"
+#include "server/repository/value_index.h"
 #include "server/repository/wire_sink.h"
 
 namespace storegate::mongodb {
@@ -13,36 +12,24 @@ using repository::Found;
 using repository::GetRequest;
 using repository::KeyValues;
 using repository::Query;
+using repository::ValueIndex;
 
 namespace {
 
-// Which of the values asked for a document has.
-class ValueIndex {
- public:
-  explicit ValueIndex(const GetRequest& request) : request_(request) {
-    if (request.values.size() == 1) return;  // then every one has it
-    for (size_t i = 0; i < request.values.size(); ++i) index_.emplace(request.values[i], i);
+// Past the end of the values: none of them.
+Result<size_t> FindDocument(const ValueIndex& values, const GetRequest& request,
+                            const bson_t* document) {
+  if (values.single()) return size_t{0};
+  KeyValues key;
+  for (const schema::Field* field : request.key->fields) {
+    bson_iter_t at;
+    if (!bson_iter_init_find(&at, document, std::string(NameOf(*field)).c_str())) break;
+    Result<Value> value = ReadValue(at, *field);
+    if (!value.ok()) return value.status();
+    key.push_back(*std::move(value));
   }
-
-  // Past the end: none of them.
-  Result<size_t> Find(const bson_t* document) const {
-    if (request_.values.size() == 1) return size_t{0};
-    KeyValues key;
-    for (const schema::Field* field : request_.key->fields) {
-      bson_iter_t at;
-      if (!bson_iter_init_find(&at, document, std::string(NameOf(*field)).c_str())) break;
-      Result<Value> value = ReadValue(at, *field);
-      if (!value.ok()) return value.status();
-      key.push_back(*std::move(value));
-    }
-    const auto found = index_.find(key);
-    return found == index_.end() ? request_.values.size() : found->second;
-  }
-
- private:
-  const GetRequest& request_;
-  std::map<KeyValues, size_t> index_;
-};
+  return values.Find(key);
+}
 
 }  // namespace
 
@@ -57,7 +44,7 @@ Status MongodbSession::Get(const GetRequest& request, repository::WireSink* sink
   Cursor cursor(connection_.get(), plan.Get(request));
   size_t living = 0;
   while (const bson_t* document = cursor.Next()) {
-    Result<size_t> which = values.Find(document);
+    Result<size_t> which = FindDocument(values, request, document);
     if (!which.ok()) return which.status();
     if (*which >= found->size()) continue;
     Found& entry = (*found)[*which];

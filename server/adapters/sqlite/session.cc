@@ -1,10 +1,9 @@
 #include "server/adapters/sqlite/session.h"
 
-#include <map>
-
 #include "server/adapters/sqlite/errors.h"
 #include "server/adapters/sqlite/types.h"
 #include "server/repository/row_status.h"
+#include "server/repository/value_index.h"
 #include "server/repository/wire_sink.h"
 
 namespace storegate::sqlite {
@@ -13,32 +12,19 @@ using repository::Found;
 using repository::GetRequest;
 using repository::KeyValues;
 using repository::Query;
+using repository::ValueIndex;
 
 namespace {
 
-// Which of the values asked for a row has.
-class ValueIndex {
- public:
-  explicit ValueIndex(const GetRequest& request) : request_(request) {
-    if (request.values.size() == 1) return;  // then every row has it
-    for (size_t i = 0; i < request.values.size(); ++i) index_.emplace(request.values[i], i);
+// The key's columns begin at `first`. Past the end of the values: none of them.
+size_t FindRow(const ValueIndex& values, const GetRequest& request, sqlite3_stmt* row, int first) {
+  if (values.single()) return 0;
+  KeyValues key;
+  for (const schema::Field* field : request.key->fields) {
+    key.push_back(ReadColumn(row, first++, *field));
   }
-
-  // The key's columns begin at `first`. Past the end: none of them.
-  size_t Find(sqlite3_stmt* row, int first) const {
-    if (request_.values.size() == 1) return 0;
-    KeyValues key;
-    for (const schema::Field* field : request_.key->fields) {
-      key.push_back(ReadColumn(row, first++, *field));
-    }
-    const auto found = index_.find(key);
-    return found == index_.end() ? request_.values.size() : found->second;
-  }
-
- private:
-  const GetRequest& request_;
-  std::map<KeyValues, size_t> index_;
-};
+  return values.Find(key);
+}
 
 }  // namespace
 
@@ -59,7 +45,7 @@ Status SqliteSession::Get(const GetRequest& request, repository::WireSink* sink,
   size_t living = 0;
   int code;
   while ((code = cursor->Step()) == SQLITE_ROW) {
-    const size_t which = values.Find(cursor->row(), static_cast<int>(fields.size()) + 1);
+    const size_t which = FindRow(values, request, cursor->row(), static_cast<int>(fields.size()) + 1);
     if (which >= found->size()) continue;
     Found& entry = (*found)[which];
     const bool deleted =
