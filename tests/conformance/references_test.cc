@@ -104,6 +104,11 @@ TEST_P(ReferenceCase, MustNameALivingRecordOnWrite) {
       MessagePtr change = Clone(*good);
       SetValue(change.get(), *field, value);
       EXPECT_TRUE(IsMissing(store().Update(*change, {field->name}).status, *field));
+      // Other references, which the update does not name, need not be in it.
+      MessagePtr bare(good->New());
+      SetValue(bare.get(), *entity().id, Id(*good));
+      SetValue(bare.get(), *field, value);
+      EXPECT_TRUE(IsMissing(store().Update(*bare, {field->name}).status, *field));
       EXPECT_TRUE(SameRecord(*Read(Id(*good)), *before));
     }
   }

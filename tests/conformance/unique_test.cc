@@ -60,6 +60,36 @@ TEST_P(UniqueCase, RefusesASecondRecordAndNamesTheFields) {
   }
 }
 
+TEST_P(UniqueCase, IsHadByTheFirstRequestOfAPartialBatch) {
+  // Of several records with one value the first has it, also where they differ in which of
+  // their references are set.
+  for (const Index* index : UniqueIndexes()) {
+    SCOPED_TRACE(index->name);
+    for (const schema::Field& field : entity().fields) {
+      const bool optional = field.references && field.nullable() && !field.required;
+      if (!optional && &field != entity().id) continue;
+      std::vector<MessagePtr> records;
+      std::vector<const Message*> pointers;
+      for (int i = 0; i < 4; ++i) {
+        records.push_back(Full());
+        if (i > 0) CopyFields(*records[0], *index, records[i].get());
+        if (optional && i % 2 == 0) {
+          MessagePtr parent = make().Created(*field.references->entity);
+          SetValue(records[i].get(), field, GetValue(*parent, *field.references->field));
+        } else if (optional) {
+          records[i]->GetReflection()->ClearField(records[i].get(), field.descriptor);
+        }
+        pointers.push_back(records[i].get());
+      }
+      Reply reply = store().BatchCreate(pointers, /*allow_partial=*/true);
+      ASSERT_TRUE(HasStatus(reply.status, Code::kOk));
+      std::vector<const Message*> created = store().Records(reply, Operation::kBatchCreate);
+      ASSERT_EQ(created.size(), 1u) << reply.response->ShortDebugString();
+      EXPECT_EQ(Id(*created[0]), Id(*records[0])) << field.name;
+    }
+  }
+}
+
 TEST_P(UniqueCase, RefusesAnUpdateToATakenValue) {
   // An update cannot take another record's value; its own it may write again.
   for (const Index* index : UniqueIndexes()) {

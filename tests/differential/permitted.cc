@@ -29,26 +29,6 @@ bool OneRequestTakesSeveral(const Operation& operation, const Answer& first,
          one.substr(0, one.find(']')) == other.substr(0, other.find(']'));
 }
 
-// A request of a batch with allow_partial fails on both, each time with ALREADY_EXISTS or
-// for what it refers to; all else is the same.
-bool RequestOfAPartialBatch(const Operation& operation, const Answer& first,
-                            const Answer& second) {
-  if (operation.method->operation != schema::Operation::kBatchCreate) return false;
-  if (first.plain.size() != second.plain.size()) return false;
-  auto start = [](const std::string& line) { return line.substr(0, line.find(':')); };
-  auto in_the_way = [](const std::string& line) {
-    const std::string code = line.substr(line.find(':') + 1, 3);
-    return line.compare(0, 7, "failed ") == 0 &&
-           (code == " 6 " || line.find("\"REFERENCE_NOT_FOUND\"") != std::string::npos);
-  };
-  for (size_t i = 0; i < first.plain.size(); ++i) {
-    if (first.lines[i] == second.lines[i] || first.plain[i] == second.plain[i]) continue;
-    if (!in_the_way(first.plain[i]) || !in_the_way(second.plain[i])) return false;
-    if (start(first.plain[i]) != start(second.plain[i])) return false;
-  }
-  return true;
-}
-
 const Entry kEntries[] = {
     {"times of the gateway",
      "create_time, update_time and delete_time are each gateway's clock: compared by the "
@@ -70,12 +50,6 @@ const Entry kEntries[] = {
      "where a request of a batch that is all or none takes one of another request of it and one "
      "of a record that is there: PostgreSQL has taken back the first when it looks",
      OneRequestTakesSeveral},
-    {"which of several mistakes of one request is named, with allow_partial",
-     "where a request takes a value of a record that is there, or refers to none, and takes one "
-     "of another request too: "
-     "PostgreSQL and MongoDB write those that can be written first, and then look what was in "
-     "the way of the others",
-     RequestOfAPartialBatch},
 };
 
 std::vector<int64_t>& Used() {

@@ -6,6 +6,7 @@
 
 #include "server/adapters/mongodb/session.h"
 #include "server/repository/row_status.h"
+#include "server/repository/unique_values.h"
 
 namespace storegate::mongodb {
 
@@ -62,7 +63,10 @@ Status Writer::Run(std::span<Write* const> writes) {
       i = end;
       continue;
     }
-    while (end < writes.size() && IsInsert(*writes[end]) && GoTogether(*writes[i], *writes[end])) {
+    repository::UniqueValues unique;
+    unique.Repeats(writes[i]->mutations[0]);
+    while (end < writes.size() && IsInsert(*writes[end]) &&
+           GoTogether(*writes[i], *writes[end]) && !unique.Repeats(writes[end]->mutations[0])) {
       ++end;
     }
     RunInserts(writes.subspan(i, end - i));

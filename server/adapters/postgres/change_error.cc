@@ -130,8 +130,15 @@ Status Writer::ForeignKeyStatus(const Mutation& mutation) {
     return Status(Code::kFailedPrecondition, "RECORD_REFERENCED",
                   "Other records refer to the " + entity.name + ".");
   }
-  for (const Field* field : entity.stored) {
-    if (!field->references) continue;
+  // An update has no more of the record than it writes.
+  bool there = mutation.change == Change::kUpdate;
+  if (mutation.change == Change::kUpsert && !IsNull(mutation.id)) {
+    Result<State> state = ReadState(mutation, {}, false);
+    if (!state.ok()) return state.status();
+    there = state->found;
+  }
+  for (const Field* field :
+       there ? repository::WrittenReferences(mutation) : mutation.check_references) {
     Status status = CheckReferences(mutation, {field});
     if (status.code() == Code::kFailedPrecondition) return status;
   }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "server/adapters/postgres/session.h"
+#include "server/repository/unique_values.h"
 
 namespace storegate::postgres {
 
@@ -103,11 +104,14 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
   std::vector<std::pair<Group, Writes>> inserts;
   std::set<std::pair<const schema::Entity*, Value>> ids;
   std::set<const schema::Entity*> counted;  // of which one alone moves the counter
+  repository::UniqueValues unique;
   for (Write* write : writes) {
     if (write->mutations.empty()) continue;
     const Mutation& mutation = write->mutations[0];
     // An id that is counted behind one that was given is behind it, too.
-    const bool behind = IsNull(mutation.id) && counted.count(mutation.entity) > 0;
+    bool behind = IsNull(mutation.id) && counted.count(mutation.entity) > 0;
+    // One INSERT may run before another whose rows came first.
+    if (mutation.change == Change::kInsert && unique.Repeats(mutation)) behind = true;
     if (write->mutations.size() > 1 || behind || !IsOneStatement(mutation)) {
       if (CountedId(*mutation.entity)) counted.insert(mutation.entity);
       alone->push_back(write);
@@ -137,8 +141,6 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
   }
   for (auto& [group, rows] : inserts) parts.push_back({std::move(rows), {}});
   for (Write* write : changes) parts.push_back({{write}, {}});
-  // The rows of an INSERT stay in the order in which they came: of two with the same
-  // unique value the first one has it.
   std::ranges::stable_sort(parts, [](const Part& a, const Part& b) {
     return Before(a.writes[0], b.writes[0]);
   });
