@@ -297,6 +297,14 @@ void Performer::SymbolizeRecords(Message* message) {
 }
 
 std::string Performer::InSymbols(std::string text) const {
+  // Records of two entities may have the same number: where the text says of which, that
+  // one is meant.
+  for (const auto& [row, symbol] : symbols_) {
+    const int64_t* number = std::get_if<int64_t>(&row.second);
+    if (number == nullptr) continue;
+    ReplaceNumber(&text, row.first->name + " " + std::to_string(*number),
+                  row.first->name + " " + std::to_string(std::get<int64_t>(symbol)));
+  }
   for (const auto& [row, symbol] : symbols_) {
     if (const int64_t* number = std::get_if<int64_t>(&row.second)) {
       ReplaceNumber(&text, std::to_string(*number), std::to_string(std::get<int64_t>(symbol)));

@@ -110,15 +110,13 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
     const Mutation& mutation = write->mutations[0];
     // An id that is counted behind one that was given is behind it, too.
     bool behind = IsNull(mutation.id) && counted.count(mutation.entity) > 0;
+    // Two writes to one row never share a transaction: the second sees the first, which
+    // may be one that runs alone.
+    if (!IsNull(mutation.id) && !ids.emplace(mutation.entity, mutation.id).second) behind = true;
     // One INSERT may run before another whose rows came first.
     if (mutation.change == Change::kInsert && unique.Repeats(mutation)) behind = true;
     if (write->mutations.size() > 1 || behind || !IsOneStatement(mutation)) {
       if (CountedId(*mutation.entity)) counted.insert(mutation.entity);
-      alone->push_back(write);
-      continue;
-    }
-    // Two writes to one row never share a transaction: the second sees the first.
-    if (!IsNull(mutation.id) && !ids.emplace(mutation.entity, mutation.id).second) {
       alone->push_back(write);
       continue;
     }
