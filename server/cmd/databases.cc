@@ -120,9 +120,14 @@ Status Prepare(const std::string& name, const Scheme& scheme, repository::Migrat
   Status status;
   if (tables == Tables::kMigrations) {
     Result<std::vector<migrate::Migration>> migrations =
-        migrate::ParseMigrations(scheme.migrations(), scheme.generator().file_suffix());
+        migrate::ParseMigrations(scheme.migrations(), scheme.generator());
     if (!migrations.ok()) return migrations.status();
-    status = migrate::Up(*migrator, *migrations, &made);
+    migrate::Job job;
+    job.migrator = migrator;
+    job.generator = &scheme.generator();
+    job.migrations = *std::move(migrations);
+    job.here = entities;
+    status = migrate::Up(job, 0, &made);
   } else if (tables == Tables::kCreate) {
     status = migrate::CreateTables(*migrator, scheme.generator(), entities, &made);
   }

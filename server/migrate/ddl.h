@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "server/base/status.h"
+#include "server/migrate/generator.h"
 #include "server/query/predicate.h"
+#include "server/repository/database_model.h"
 #include "server/schema/schema.h"
 
 namespace storegate::migrate {
@@ -32,6 +34,47 @@ class Dialect {
   virtual std::string EnumCheck(const schema::Field& field) const = 0;
   // One column of an index: quoted name, direction, null order where needed.
   virtual std::string IndexColumn(const schema::IndexField& field) const = 0;
+  // --- Changes of what is there (Generator::Render) ---
+
+  // Statements for changes of one table that is there before and after: kRenameColumn,
+  // kAddColumn, kAlterColumn, kDropColumn, and, where ReferencesWithTable, kAddReference
+  // and kDropReference too; in the order given. `before` is the table as it is called and
+  // looks like before them, but for its name, which is already that of `after`. Indexes are
+  // not its business: those of the table that the changes touch are dropped by then, and
+  // made again behind them; a dialect that makes the table anew makes the other ones again.
+  virtual std::string AlterTable(const std::vector<Change>& changes,
+                                 const repository::TableModel& before,
+                                 const repository::TableModel& after,
+                                 const RenderOptions& options) const {
+    (void)changes, (void)before, (void)after, (void)options;
+    return "";
+  }
+  // Whether foreign keys can be changed only with the table (SQLite).
+  virtual bool ReferencesWithTable() const { return false; }
+  virtual std::string AddReference(const std::string& table,
+                                   const repository::ReferenceModel& reference,
+                                   const RenderOptions& options) const {
+    (void)table, (void)reference, (void)options;
+    return "";
+  }
+  virtual std::string DropReference(const std::string& table,
+                                    const repository::ReferenceModel& reference) const {
+    (void)table, (void)reference;
+    return "";
+  }
+  // With directives around them where they cannot be in a transaction. What is behind them
+  // is in one again.
+  virtual std::string CreateIndex(const std::string& table, const repository::IndexModel& index,
+                                  const RenderOptions& options) const {
+    (void)table, (void)index, (void)options;
+    return "";
+  }
+  virtual std::string DropIndex(const std::string& table, const repository::IndexModel& index,
+                                const RenderOptions& options) const {
+    (void)table, (void)index, (void)options;
+    return "";
+  }
+
   // Whether a foreign key may be part of CREATE TABLE before what it refers to is
   // there. Where not, foreign keys are added when all tables and indexes are.
   virtual bool InlineReferences() const { return true; }
@@ -80,6 +123,15 @@ std::vector<const schema::Entity*> CreationOrder(
 // What this kind of database cannot have of the entities' indexes, with file and
 // line: FAILED_PRECONDITION, reason UNSUPPORTED_INDEX.
 Status CheckIndexes(const Dialect& dialect, const std::vector<const schema::Entity*>& entities);
+
+// The same tables as a model: CreateSql is the text of this.
+repository::DatabaseModel ModelOf(const Dialect& dialect,
+                                  const std::vector<const schema::Entity*>& database);
+// `"a" text NOT NULL DEFAULT ''`: a column's line in CREATE TABLE.
+std::string ColumnSql(const repository::ColumnModel& column);
+// `CREATE TABLE … (…)` of it, with `references` as lines of their own where they are given.
+std::string CreateTableText(const repository::TableModel& table,
+                            const std::vector<repository::ReferenceModel>& references);
 
 // Columns that the entity's table has, gateway's own included.
 std::vector<std::string> ColumnNames(const schema::Entity& entity);

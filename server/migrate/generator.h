@@ -9,9 +9,29 @@
 #include <vector>
 
 #include "server/base/status.h"
+#include "server/migrate/change.h"
+#include "server/repository/database_model.h"
+#include "server/repository/migration_step.h"
 #include "server/schema/schema.h"
 
 namespace storegate::migrate {
+
+// A migration file in parts.
+struct Script {
+  std::vector<repository::Step> steps;
+  // "storegate: needs N": what binaries must know of to use the database once this was
+  // applied; 0 where it says nothing.
+  int needs = 0;
+};
+
+struct RenderOptions {
+  // Written for a database that others use meanwhile: indexes are built beside them,
+  // checks and foreign keys validated after they are made, rows filled in batches. Else
+  // (push, baseline's DDL) plain statements, all of which may run in one transaction.
+  bool online = true;
+  // Of a down script: new columns are not filled with more than their default.
+  bool down = false;
+};
 
 class Generator {
  public:
@@ -29,6 +49,47 @@ class Generator {
   virtual std::string Finish(const schema::Entity& entity,
                              const std::vector<const schema::Entity*>& database) const = 0;
 
+  // What CreateAll makes, as a model: columns have their fields. Indexes that Check refuses
+  // are left out. `database` outlives it.
+  virtual repository::DatabaseModel Model(
+      const std::vector<const schema::Entity*>& database) const {
+    (void)database;
+    return {};
+  }
+  // The script that makes the changes, in the language of migration files, directives
+  // (Steps) and comments included; "" for none. `after` is what they lead to.
+  virtual std::string Render(const std::vector<Change>& changes,
+                             const repository::DatabaseModel& after,
+                             const RenderOptions& options) const {
+    (void)changes, (void)after, (void)options;
+    return "";
+  }
+  // Cuts a migration file into steps. INVALID_ARGUMENT, reason INVALID_MIGRATION, naming
+  // file and line: a directive that is none, a statement that does not end.
+  //   SQL: a line that begins with `-- storegate:` says how what follows it, up to the next
+  //   such line, is run:
+  //     -- storegate: transaction      all of it in one transaction (so begins each file)
+  //     -- storegate: no transaction   each statement by itself, outside of one
+  //     -- storegate: repeat           its one statement, until it changes no row; `repeat,
+  //                                    total SELECT …` says how many there are to change
+  //     -- storegate: refold books.title   (stands alone) folds the column anew
+  //     -- storegate: needs 7          (stands alone) binaries must know migration 7
+  //   JSON: an array of commands; one whose first key begins with "storegate." is ours:
+  //     {"storegate.backfill": "books", "filter": {…}, "set": {…}}   in batches (kRepeat)
+  //     {"storegate.refold": "books.title"}
+  //     {"storegate.needs": 7}
+  virtual Result<Script> Steps(const std::string& file, std::string_view text) const {
+    (void)file;
+    Script script;
+    script.steps.push_back({repository::Step::Kind::kTransaction, std::string(text), "", "", "", 1});
+    return script;
+  }
+  // What counts of a file for its checksum: statements and directives, without comments
+  // and with each run of white space as one blank; what is in quotes stays as it is.
+  virtual std::string Significant(std::string_view text) const;
+  // The folder of its migration files: "postgres".
+  virtual std::string_view folder() const { return ""; }
+
   // Whether Create may run where some of what it makes is there: it adds the rest. Where
   // not, a script runs as a whole or not at all, and a table that is there is left alone.
   virtual bool repeatable() const { return false; }
@@ -44,8 +105,9 @@ class Generator {
   virtual std::string_view table_word() const = 0;
   virtual std::string_view part_word() const = 0;
 
-  // What migration files of this kind end with: ".up.sql".
+  // What migration files of this kind end with: ".up.sql", ".down.sql".
   virtual std::string_view file_suffix() const = 0;
+  virtual std::string_view down_suffix() const { return ".down.sql"; }
 };
 
 }  // namespace storegate::migrate

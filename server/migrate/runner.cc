@@ -34,40 +34,8 @@ std::string Listed(const std::vector<std::string>& items) {
   return list;
 }
 
-// The statements alone: comments out, each run of white space as one blank.
-// What is in quotes is kept as it is.
-std::string Significant(std::string_view sql) {
-  std::string kept;
-  const auto blank = [&] {
-    if (!kept.empty() && kept.back() != ' ') kept += ' ';
-  };
-  for (size_t i = 0; i < sql.size();) {
-    const std::string_view rest = sql.substr(i);
-    if (rest.starts_with("--")) {
-      i = std::min(sql.find('\n', i), sql.size());
-      blank();
-    } else if (rest.starts_with("/*")) {
-      const size_t end = sql.find("*/", i + 2);
-      i = end == std::string_view::npos ? sql.size() : end + 2;
-      blank();
-    } else if (std::isspace(static_cast<unsigned char>(sql[i]))) {
-      ++i;
-      blank();
-    } else if (sql[i] == '\'' || sql[i] == '"') {
-      // A doubled quote inside ends one quotation and begins the next.
-      const size_t end = std::min(sql.find(sql[i], i + 1), sql.size() - 1);
-      kept += sql.substr(i, end + 1 - i);
-      i = end + 1;
-    } else {
-      kept += sql[i++];
-    }
-  }
-  while (!kept.empty() && kept.back() == ' ') kept.pop_back();
-  return kept;
-}
-
 Status CheckHistory(const std::vector<AppliedMigration>& history,
-                    const std::vector<Migration>& migrations) {
+                    const Generator& generator, const std::vector<Migration>& migrations) {
   std::map<int, const Migration*> known;
   for (const Migration& migration : migrations) known[migration.number] = &migration;
   for (const AppliedMigration& applied : history) {
@@ -78,7 +46,7 @@ Status CheckHistory(const std::vector<AppliedMigration>& history,
                          ", which this version of storegate does not know. Run the version that "
                          "applied it, or a later one.");
     }
-    if (applied.checksum != Checksum(found->second->sql)) {
+    if (applied.checksum != Checksum(generator, found->second->up)) {
       return Refused("MIGRATION_CHANGED",
                      "The migration " + applied.name +
                          " is not what was applied to the database. Restore the file, and put "
@@ -102,10 +70,12 @@ std::vector<std::string> Missing(const Generator& generator, const schema::Entit
 
 Result<std::vector<Migration>> ParseMigrations(
     const std::vector<std::pair<std::string, std::string>>& name_and_text,
-    std::string_view suffix) {
+    const Generator& generator) {
+  const std::string_view suffix = generator.file_suffix();
   const std::string example = "0001_what_it_does" + std::string(suffix);
   std::map<int, Migration> by_number;
   for (const auto& [file, text] : name_and_text) {
+    if (file.ends_with(generator.down_suffix())) continue;
     if (!file.ends_with(suffix)) return BadFile(file, "must be named as " + example);
     const std::string name = file.substr(0, file.size() - suffix.size());
     const size_t underscore = name.find('_');
@@ -116,7 +86,7 @@ Result<std::vector<Migration>> ParseMigrations(
         read.ec != std::errc() || read.ptr != end) {
       return BadFile(file, "must begin with a number from 1 and an underscore, as in " + example);
     }
-    const auto [entry, fresh] = by_number.try_emplace(number, Migration{number, name, text});
+    const auto [entry, fresh] = by_number.try_emplace(number, Migration{number, name, text, ""});
     if (!fresh) {
       const std::string other = entry->second.name + std::string(suffix);
       return BadFile(file, "has the number of " + Quoted(other));
@@ -127,8 +97,8 @@ Result<std::vector<Migration>> ParseMigrations(
   return migrations;
 }
 
-std::string Checksum(std::string_view sql) {
-  const std::string significant = Significant(sql);
+std::string Checksum(const Generator& generator, std::string_view text) {
+  const std::string significant = generator.Significant(text);
   unsigned char hash[crypto_hash_sha256_BYTES];
   crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(significant.data()),
                      significant.size());
@@ -137,22 +107,26 @@ std::string Checksum(std::string_view sql) {
   return hex;
 }
 
-Status Up(Migrator& migrator, const std::vector<Migration>& migrations,
-          std::vector<std::string>* applied) {
+Status Up(const Job& job, int, std::vector<std::string>* applied) {
+  Migrator& migrator = *job.migrator;
+  const std::vector<Migration>& migrations = job.migrations;
   applied->clear();
   std::vector<std::string> done;
   Status status = migrator.WithLock([&]() -> Status {
     Result<std::vector<AppliedMigration>> history = migrator.History();
     if (!history.ok()) return history.status();
-    if (Status checked = CheckHistory(*history, migrations); !checked.ok()) return checked;
+    if (Status checked = CheckHistory(*history, *job.generator, migrations); !checked.ok()) return checked;
     for (const Migration& migration : migrations) {
       const bool there = std::ranges::any_of(*history, [&](const AppliedMigration& row) {
         return row.number == migration.number;
       });
       if (there) continue;
-      const AppliedMigration row{migration.number, migration.name, Checksum(migration.sql),
-                                 NowMillis(), 0};
-      if (Status ran = migrator.Apply(row, migration.sql); !ran.ok()) return ran;
+      AppliedMigration row;
+      row.number = migration.number;
+      row.name = migration.name;
+      row.checksum = Checksum(*job.generator, migration.up);
+      row.applied_at_millis = NowMillis();
+      if (Status ran = migrator.Apply(row, migration.up); !ran.ok()) return ran;
       done.push_back(migration.name);
     }
     return {};

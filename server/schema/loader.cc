@@ -144,16 +144,25 @@ LoadResult LoadDescriptorSet(const std::string& path) {
     files.AddDiagnostic({path, 0, 0,
                          "is no FileDescriptorSet; make one with protoc --include_imports "
                          "--include_source_info --descriptor_set_out, or buf build -o"});
-  } else if (set.file_size() > static_cast<int>(ProtoFiles::kMaxFiles)) {
-    files.AddDiagnostic({path, 0, 0, "has " + std::to_string(set.file_size()) +
+  } else {
+    return LoadDescriptors(path, set);
+  }
+  return Builder::Load(&files);
+}
+
+LoadResult LoadDescriptors(const std::string& name,
+                           const google::protobuf::FileDescriptorSet& descriptors) {
+  ProtoFiles files;
+  if (descriptors.file_size() > static_cast<int>(ProtoFiles::kMaxFiles)) {
+    files.AddDiagnostic({name, 0, 0, "has " + std::to_string(descriptors.file_size()) +
                                          " files; at most " +
                                          std::to_string(ProtoFiles::kMaxFiles) + " are taken"});
-  } else {
-    for (google::protobuf::FileDescriptorProto& file : *set.mutable_file()) {
-      if (!ProtoFiles::IsBuiltin(file.name())) files.AddProto(std::move(file));
-    }
-    if (files.empty()) files.AddDiagnostic({path, 0, 0, "holds no files of a schema"});
+    return Builder::Load(&files);
   }
+  for (const google::protobuf::FileDescriptorProto& file : descriptors.file()) {
+    if (!ProtoFiles::IsBuiltin(file.name())) files.AddProto(file);
+  }
+  if (files.empty()) files.AddDiagnostic({name, 0, 0, "holds no files of a schema"});
   return Builder::Load(&files);
 }
 

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include <google/protobuf/descriptor.pb.h>
+
 #include "server/schema/schema.h"
 
 namespace storegate::schema {
@@ -38,6 +40,10 @@ LoadResult LoadDirectory(const std::string& directory);
 // A serialized google.protobuf.FileDescriptorSet with its imports (those that
 // resolve by themselves may be missing).
 LoadResult LoadDescriptorSet(const std::string& path);
+
+// The same of one in memory; `name` is what diagnostics call it.
+LoadResult LoadDescriptors(const std::string& name,
+                           const google::protobuf::FileDescriptorSet& descriptors);
 
 // Files given as pairs of name ("library/v1/book.proto") and text: those that are
 // compiled into the binary.

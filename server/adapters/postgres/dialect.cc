@@ -75,7 +75,7 @@ const migrate::Dialect& PostgresDialect() {
 }
 
 const migrate::Generator& PostgresGenerator() {
-  static const migrate::SqlGenerator generator(PostgresDialect());
+  static const migrate::SqlGenerator generator(PostgresDialect(), "postgres");
   return generator;
 }
 

@@ -63,7 +63,7 @@ const migrate::Dialect& SqliteDialect() {
 }
 
 const migrate::Generator& SqliteGenerator() {
-  static const migrate::SqlGenerator generator(SqliteDialect());
+  static const migrate::SqlGenerator generator(SqliteDialect(), "sqlite");
   return generator;
 }
 
