@@ -45,6 +45,7 @@ struct ReferenceModel {
   std::string table;   // that it refers to
   std::string target;  // column of that table
   std::string name;    // of the constraint, where it is known
+  std::string rest;    // what else it says: "ON DELETE CASCADE"; "" where a schema made it
 };
 
 struct TableModel {
@@ -52,6 +53,9 @@ struct TableModel {
   std::vector<ColumnModel> columns;  // in their order; none in MongoDB when read
   std::vector<IndexModel> indexes;   // in order of name when read, else as declared
   std::vector<ReferenceModel> references;  // those that the database checks
+  // Table constraints that are no column's: `PRIMARY KEY ("a", "b")`. Of tables that were
+  // read; a schema makes none.
+  std::vector<std::string> constraints;
   std::string suffix;                // behind the closing parenthesis: "STRICT"
   const schema::Entity* entity = nullptr;  // where it is made of a schema
 

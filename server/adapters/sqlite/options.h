@@ -19,7 +19,7 @@ struct Options {
   // that writes, before it is UNAVAILABLE.
   std::chrono::milliseconds busy_timeout{5000};
   // How long a migration waits for one that runs in another process.
-  std::chrono::milliseconds migration_timeout{30000};
+  std::chrono::milliseconds migration_timeout{300000};
   // Pages that the file may have; 0: as many as SQLite allows. Past it the
   // database is full, as if its disk was.
   int64_t max_pages = 0;
