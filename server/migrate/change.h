@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,19 +19,22 @@ using repository::TableModel;
 
 struct Change {
   enum class Kind {
-    kAddTable,      // with all that belongs to it, foreign keys aside
-    kDropTable,
+    kAddTable,      // with its columns and indexes; its foreign keys are kAddReference
+    kDropTable,     // with all that belongs to it
     kRenameTable,   // `was` → `table`
     kAddColumn,
     kDropColumn,
     kRenameColumn,  // `was` → `name`
     kAlterColumn,   // type, null, default, check or rest: see which differ
     kAddIndex,
-    kDropIndex,     // one that differs is dropped and added
-    kAddReference,  // foreign key
+    kDropIndex,     // one that differs is dropped and added, each with both index_…
+    kAddReference,  // foreign key; also of a new table
+    // Also of a table that goes, where another that goes before it is referred to.
     kDropReference,
-    kReorderColumns,  // same columns in another order: nothing to do, said by verify only
-    kAlterTable,      // what is behind the closing parenthesis
+    // The columns that are there before and after are in another order: nothing to do, and
+    // nothing that Render makes anything of; said by verify only.
+    kReorderColumns,
+    kAlterTable,  // its constraints, or what is behind the closing parenthesis
   };
   Kind kind = Kind::kAddTable;
   std::string table;  // as it is called afterwards
@@ -60,15 +64,19 @@ struct Renames {
 
 // What turns `before` into `after`, in an order in which it can be done: foreign keys and
 // indexes that go first, then renames, new tables, columns, indexes, foreign keys, and
-// dropped columns and tables last. Texts are compared as they are. Both models outlive the
-// result. A folded column follows the renamed one that it is folded from.
+// dropped columns and tables last. Texts are compared as they are, but for the quoted names
+// of renamed columns in them: a database follows a rename in its indexes and checks. Names of
+// constraints are not compared. Both models outlive the result. A folded column follows the
+// renamed one that it is folded from.
 std::vector<Change> Diff(const DatabaseModel& before, const DatabaseModel& after,
                          const Renames& renames = {});
 
 // For people, one line, without a full stop: "the column books.title is text, not uuid".
-// Says what the database has (`before`) against what it should have (`after`).
-std::string DescribeDrift(const Change& change);
-// For people: "add the column books.title".
-std::string DescribeChange(const Change& change);
+// Says what the database has (`before`) against what it should have (`after`). "" for the
+// kAddIndex of an index that differs: its kDropIndex says it all. `table_word` is
+// Generator::table_word; what a "collection" has is called fields.
+std::string DescribeDrift(const Change& change, std::string_view table_word = "table");
+// For people: "add the column books.title". "" for what is nothing to do.
+std::string DescribeChange(const Change& change, std::string_view table_word = "table");
 
 }  // namespace storegate::migrate

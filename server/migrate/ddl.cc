@@ -4,14 +4,13 @@
 #include <map>
 #include <set>
 
-#include "server/schema/names.h"
+#include "server/migrate/model.h"
 
 namespace storegate::migrate {
 
 using schema::Entity;
 using schema::Field;
 using schema::Index;
-using schema::Unique;
 
 namespace {
 
@@ -21,112 +20,11 @@ bool Contains(const Entities& entities, const Entity* entity) {
   return std::ranges::find(entities, entity) != entities.end();
 }
 
-// ` REFERENCES "authors" ("id")`, or "".
-std::string References(const Field& field, const Entities& database) {
-  if (!field.references || !Contains(database, field.references->entity)) return "";
-  return " REFERENCES " + QuoteIdentifier(field.references->entity->collection) + " (" +
-         QuoteIdentifier(field.references->field->column) + ")";
-}
-
-std::string Column(const Dialect& dialect, const Field& field, const Entities& database) {
-  std::string line = QuoteIdentifier(field.column) + " ";
-  if (&field == field.entity->id) {
-    line += dialect.IdColumn(field);
-  } else {
-    line += dialect.ColumnType(field);
-    if (!field.nullable()) line += " NOT NULL DEFAULT " + dialect.ZeroLiteral(field);
-    line += dialect.EnumCheck(field);
-  }
-  if (dialect.InlineReferences()) line += References(field, database);
-  return line;
-}
-
-std::string Table(const Dialect& dialect, const Entity& entity, const Entities& database) {
-  std::vector<std::string> lines;
-  for (const Field* field : entity.stored) lines.push_back(Column(dialect, *field, database));
-  for (const Field* field : entity.searchable) {
-    std::string line = QuoteIdentifier(field->folded_column()) + " " + dialect.TextType();
-    if (!field->nullable()) line += " NOT NULL DEFAULT ''";
-    lines.push_back(std::move(line));
-  }
-  lines.push_back(QuoteIdentifier("_version") + " " + dialect.VersionType());
-  std::string sql = "CREATE TABLE " + QuoteIdentifier(entity.collection) + " (\n";
-  for (size_t i = 0; i < lines.size(); ++i) {
-    sql += "  " + lines[i] + (i + 1 < lines.size() ? ",\n" : "\n");
-  }
-  return sql + ")" + dialect.TableSuffix() + ";\n";
-}
-
-std::string IndexSql(const Dialect& dialect, const Entity& entity, const std::string& name,
-                     bool unique, const std::vector<schema::IndexField>& fields,
-                     const std::string& where) {
-  std::string sql = unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ";
-  sql += QuoteIdentifier(name) + " ON " + QuoteIdentifier(entity.collection) + " (";
-  for (size_t i = 0; i < fields.size(); ++i) {
-    sql += (i == 0 ? "" : ", ") + dialect.IndexColumn(fields[i]);
-  }
-  sql += ")";
-  if (!where.empty()) sql += " WHERE " + where;
-  return sql + ";\n";
-}
-
-std::vector<schema::IndexField> WithId(const Entity& entity,
-                                       std::vector<schema::IndexField> fields) {
-  const bool there = std::ranges::any_of(
-      fields, [&](const schema::IndexField& part) { return part.field == entity.id; });
-  if (!there) fields.push_back({entity.id, false});
-  return fields;
-}
-
 // One comment line whatever is in the text.
 std::string Comment(std::string text) {
   std::ranges::replace(text, '\n', ' ');
   std::ranges::replace(text, '\r', ' ');
   return "-- " + text + "\n";
-}
-
-std::string DeclaredIndex(const Dialect& dialect, const Entity& entity, const Index& index) {
-  std::string where;
-  if (!index.where.empty()) {
-    Result<std::string> predicate = dialect.PredicateSql(entity, index.where);
-    if (!predicate.ok()) {
-      return Comment("Left out: index " + index.name + ". " + predicate.status().message());
-    }
-    where = *std::move(predicate);
-  }
-  if (index.unique == Unique::kNo) {
-    return IndexSql(dialect, entity, index.name, false, WithId(entity, index.fields), where);
-  }
-  if (index.unique != Unique::kLive || !entity.soft_delete()) {
-    return IndexSql(dialect, entity, index.name, true, index.fields, where);
-  }
-  const std::string and_where = where.empty() ? "" : " AND (" + where + ")";
-  const std::string deleted = QuoteIdentifier(entity.delete_time->column);
-  std::string sql = IndexSql(dialect, entity, index.name, true, index.fields,
-                             deleted + " IS NULL" + and_where);
-  if (!where.empty()) return sql;  // no key: rows are not looked up by it
-  std::vector<std::string> columns;
-  for (const schema::IndexField& part : index.fields) columns.push_back(part.field->column);
-  return sql + IndexSql(dialect, entity,
-                        schema::IndexName(false, "_deleted_" + entity.collection, columns), false,
-                        index.fields, deleted + " IS NOT NULL");
-}
-
-std::string Indexes(const Dialect& dialect, const Entity& entity) {
-  std::string sql;
-  for (const Index& index : entity.indexes) sql += DeclaredIndex(dialect, entity, index);
-  for (const Field* field : entity.stored) {
-    if (!field->references) continue;
-    const bool served = std::ranges::any_of(entity.indexes, [&](const Index& index) {
-      return index.where.empty() && index.unique != Unique::kLive &&
-             index.fields[0].field == field;
-    });
-    if (served) continue;
-    sql += IndexSql(dialect, entity,
-                    schema::IndexName(false, "_ref_" + entity.collection, {field->column}), false,
-                    WithId(entity, {{field, false}}), "");
-  }
-  return sql;
 }
 
 // Appends the entity behind those that it refers to. In a circle, the one that
@@ -154,6 +52,12 @@ std::string EnumCheckSql(const Field& field) {
   return " CHECK (" + QuoteIdentifier(field.column) + " IN (" + list + "))";
 }
 
+std::string Dialect::DefaultLiteral(const Field& field) const {
+  const std::string& text = *field.default_text;
+  const bool quoted = field.type == schema::Type::kString || field.type == schema::Type::kEnum;
+  return quoted ? QuoteText(text) : text;
+}
+
 Result<query::Predicate> IndexPredicate(const Entity& entity, std::string_view where) {
   Result<query::Template> parsed = query::Template::Parse(where, entity, nullptr, nullptr);
   if (!parsed.ok()) return parsed.status();
@@ -166,20 +70,73 @@ std::string QuoteIdentifier(std::string_view name) {
   return quoted + "\"";
 }
 
+std::string QuoteText(std::string_view text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "''" : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string ReferencesText(const repository::ReferenceModel& reference) {
+  return " REFERENCES " + QuoteIdentifier(reference.table) + " (" +
+         QuoteIdentifier(reference.target) + ")" +
+         (reference.rest.empty() ? "" : " " + reference.rest);
+}
+
+std::string ColumnSql(const repository::ColumnModel& column) {
+  std::string line = QuoteIdentifier(column.name);
+  if (!column.type.empty()) line += " " + column.type;
+  if (column.not_null) line += " NOT NULL";
+  if (!column.default_value.empty()) line += " DEFAULT " + column.default_value;
+  if (!column.check.empty()) line += " CHECK (" + column.check + ")";
+  if (!column.rest.empty()) line += " " + column.rest;
+  return line;
+}
+
+std::string CreateTableText(const repository::TableModel& table,
+                            const std::vector<repository::ReferenceModel>& references) {
+  std::vector<std::string> lines;
+  for (const repository::ColumnModel& column : table.columns) {
+    lines.push_back(ColumnSql(column));
+    for (const repository::ReferenceModel& reference : references) {
+      if (reference.column == column.name) lines.back() += ReferencesText(reference);
+    }
+  }
+  lines.insert(lines.end(), table.constraints.begin(), table.constraints.end());
+  std::string sql = "CREATE TABLE " + QuoteIdentifier(table.name) + " (\n";
+  for (size_t i = 0; i < lines.size(); ++i) {
+    sql += "  " + lines[i] + (i + 1 < lines.size() ? ",\n" : "\n");
+  }
+  return sql + ")" + (table.suffix.empty() ? "" : " " + table.suffix) + ";\n";
+}
+
+std::string CreateIndexText(const std::string& table, const repository::IndexModel& index) {
+  return std::string(index.unique ? "CREATE UNIQUE INDEX " : "CREATE INDEX ") +
+         QuoteIdentifier(index.name) + " ON " + QuoteIdentifier(table) + " " + index.definition +
+         ";\n";
+}
+
 std::string CreateTableSql(const Dialect& dialect, const Entity& entity,
                            const std::vector<const Entity*>& database) {
-  return Table(dialect, entity, database) + Indexes(dialect, entity);
+  const repository::TableModel table = TableOf(dialect, entity, database);
+  std::string sql = CreateTableText(
+      table, dialect.InlineReferences() ? table.references
+                                        : std::vector<repository::ReferenceModel>());
+  for (const IndexOrReason& index : IndexesOf(dialect, entity)) {
+    sql += index.left_out.empty() ? CreateIndexText(table.name, index.index)
+                                  : Comment("Left out: index " + index.index.name + ". " +
+                                            index.left_out);
+  }
+  return sql;
 }
 
 std::string AddReferencesSql(const Dialect& dialect, const Entity& entity,
                              const std::vector<const Entity*>& database) {
   if (dialect.InlineReferences()) return "";
   std::string sql;
-  for (const Field* field : entity.stored) {
-    const std::string references = References(*field, database);
-    if (references.empty()) continue;
+  for (const repository::ReferenceModel& reference :
+       TableOf(dialect, entity, database).references) {
     sql += "ALTER TABLE " + QuoteIdentifier(entity.collection) + " ADD FOREIGN KEY (" +
-           QuoteIdentifier(field->column) + ")" + references + ";\n";
+           QuoteIdentifier(reference.column) + ")" + ReferencesText(reference) + ";\n";
   }
   return sql;
 }

@@ -14,6 +14,13 @@
 
 namespace storegate::migrate {
 
+struct SqlSyntax {
+  bool nested_comments = true;    // /* /* */ */ is one comment
+  bool dollar_quotes = true;      // $tag$ … $tag$
+  bool escape_strings = true;     // E'it\'s'
+  bool other_identifiers = false;  // `a` and [a]
+};
+
 class Dialect {
  public:
   virtual ~Dialect() = default;
@@ -22,7 +29,9 @@ class Dialect {
   virtual std::string ColumnType(const schema::Field& field) const = 0;
   // The literal of a plain field's zero, for NOT NULL DEFAULT.
   virtual std::string ZeroLiteral(const schema::Field& field) const = 0;
-  // The whole definition of the id's column.
+  // The whole definition of the id's column: its type, then, where it has them, in this
+  // order, NOT NULL, DEFAULT …, and what begins with GENERATED or PRIMARY KEY. VersionType
+  // is of the same form.
   virtual std::string IdColumn(const schema::Field& field) const = 0;
   // Text type of the columns that the gateway adds (_folded_…), and the
   // definition of _version.
@@ -37,11 +46,17 @@ class Dialect {
   // --- Changes of what is there (Generator::Render) ---
 
   // Statements for changes of one table that is there before and after: kRenameColumn,
-  // kAddColumn, kAlterColumn, kDropColumn, and, where ReferencesWithTable, kAddReference
-  // and kDropReference too; in the order given. `before` is the table as it is called and
-  // looks like before them, but for its name, which is already that of `after`. Indexes are
-  // not its business: those of the table that the changes touch are dropped by then, and
-  // made again behind them; a dialect that makes the table anew makes the other ones again.
+  // kAddColumn, kAlterColumn, kDropColumn, kAlterTable, and, where ReferencesWithTable,
+  // kAddReference and kDropReference too; in this order. `before` is the table as it is
+  // right before them, under the name of `after`. Where foreign keys are not changed with the
+  // table, it may be called twice for one table: first for all but the dropped columns, then,
+  // when indexes and foreign keys are made, for those.
+  // A column that differs in several ways is one kAlterColumn; one that was renamed too has a
+  // kRenameColumn before it. What becomes NOT NULL is filled with its default first. Where
+  // an enum's values are gone, no row holds one of them any more.
+  // Indexes are not its business: those that differ or go are dropped by then, and made again
+  // behind it. A dialect that makes the table anew makes the others again: those of
+  // `before.indexes`, as `after` has them.
   virtual std::string AlterTable(const std::vector<Change>& changes,
                                  const repository::TableModel& before,
                                  const repository::TableModel& after,
@@ -51,6 +66,10 @@ class Dialect {
   }
   // Whether foreign keys can be changed only with the table (SQLite).
   virtual bool ReferencesWithTable() const { return false; }
+  // Foreign keys of tables as they are called at that time. `reference.name` is "" where it is
+  // not known, and a constraint that was not named keeps the name that it got before its table
+  // or column was renamed: a dialect finds it by what it does. To drop one that is not there
+  // is no error: which there are depends on where stores live.
   virtual std::string AddReference(const std::string& table,
                                    const repository::ReferenceModel& reference,
                                    const RenderOptions& options) const {
@@ -62,8 +81,9 @@ class Dialect {
     (void)table, (void)reference;
     return "";
   }
-  // With directives around them where they cannot be in a transaction. What is behind them
-  // is in one again.
+  // With directives around them where they cannot be in a transaction: then they begin and
+  // end with one, the last being `-- storegate: transaction`. Render takes out those that
+  // change nothing.
   virtual std::string CreateIndex(const std::string& table, const repository::IndexModel& index,
                                   const RenderOptions& options) const {
     (void)table, (void)index, (void)options;
@@ -74,6 +94,12 @@ class Dialect {
     (void)table, (void)index, (void)options;
     return "";
   }
+
+  // A field's `default`, as a literal (a new column is filled with it). What it gives where
+  // it is not overridden: numbers as they are, true, false, 'text'.
+  virtual std::string DefaultLiteral(const schema::Field& field) const;
+  // How texts of this database are read, apart from standard SQL.
+  virtual SqlSyntax Syntax() const { return {}; }
 
   // Whether a foreign key may be part of CREATE TABLE before what it refers to is
   // there. Where not, foreign keys are added when all tables and indexes are.
@@ -124,14 +150,23 @@ std::vector<const schema::Entity*> CreationOrder(
 // line: FAILED_PRECONDITION, reason UNSUPPORTED_INDEX.
 Status CheckIndexes(const Dialect& dialect, const std::vector<const schema::Entity*>& entities);
 
-// The same tables as a model: CreateSql is the text of this.
+// The same tables as a model, in the order of CreationOrder: CreateSql is the text of this.
+// Columns have their `field`, `folded` ones the field that they are folded from; _version has
+// none. Indexes that CheckIndexes refuses are left out. References are those to `database`.
 repository::DatabaseModel ModelOf(const Dialect& dialect,
                                   const std::vector<const schema::Entity*>& database);
-// `"a" text NOT NULL DEFAULT ''`: a column's line in CREATE TABLE.
+// `"a" text NOT NULL DEFAULT ''`: a column's line in CREATE TABLE, foreign keys aside.
 std::string ColumnSql(const repository::ColumnModel& column);
-// `CREATE TABLE … (…)` of it, with `references` as lines of their own where they are given.
+// `CREATE TABLE … (…);\n` of it, without its indexes; `references` behind the definitions of
+// their columns.
 std::string CreateTableText(const repository::TableModel& table,
                             const std::vector<repository::ReferenceModel>& references);
+// ` REFERENCES "authors" ("id")`.
+std::string ReferencesText(const repository::ReferenceModel& reference);
+// `CREATE UNIQUE INDEX … ON … (…);\n`.
+std::string CreateIndexText(const std::string& table, const repository::IndexModel& index);
+// 'it''s'.
+std::string QuoteText(std::string_view text);
 
 // Columns that the entity's table has, gateway's own included.
 std::vector<std::string> ColumnNames(const schema::Entity& entity);

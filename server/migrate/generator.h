@@ -20,8 +20,9 @@ namespace storegate::migrate {
 struct Script {
   std::vector<repository::Step> steps;
   // "storegate: needs N": what binaries must know of to use the database once this was
-  // applied; 0 where it says nothing.
+  // applied; 0 where it says nothing; kNeedsThis for the migration's own number.
   int needs = 0;
+  static constexpr int kNeedsThis = -1;
 };
 
 struct RenderOptions {
@@ -31,6 +32,8 @@ struct RenderOptions {
   bool online = true;
   // Of a down script: new columns are not filled with more than their default.
   bool down = false;
+  // The script says "needs this": servers that do not know the migration would fail.
+  bool needs_this = false;
 };
 
 class Generator {
@@ -68,16 +71,20 @@ class Generator {
   // file and line: a directive that is none, a statement that does not end.
   //   SQL: a line that begins with `-- storegate:` says how what follows it, up to the next
   //   such line, is run:
-  //     -- storegate: transaction      all of it in one transaction (so begins each file)
+  //     -- storegate: transaction      all of it in one transaction (so begins each file, and
+  //                                    what is behind a refold)
   //     -- storegate: no transaction   each statement by itself, outside of one
   //     -- storegate: repeat           its one statement, until it changes no row; `repeat,
   //                                    total SELECT …` says how many there are to change
   //     -- storegate: refold books.title   (stands alone) folds the column anew
-  //     -- storegate: needs 7          (stands alone) binaries must know migration 7
+  //     -- storegate: needs 7          binaries must know migration 7; `needs this`: the one
+  //                                    that it stands in. Once a file; cuts nothing
+  //   A directive in quotes or in a comment of several lines is none. A section without a
+  //   statement is no step.
   //   JSON: an array of commands; one whose first key begins with "storegate." is ours:
   //     {"storegate.backfill": "books", "filter": {…}, "set": {…}}   in batches (kRepeat)
   //     {"storegate.refold": "books.title"}
-  //     {"storegate.needs": 7}
+  //     {"storegate.needs": 7}         or "this"
   virtual Result<Script> Steps(const std::string& file, std::string_view text) const {
     (void)file;
     Script script;

@@ -58,8 +58,4 @@ std::string SqlGenerator::Significant(std::string_view text) const {
   return Generator::Significant(text);
 }
 
-repository::DatabaseModel ModelOf(const Dialect&, const std::vector<const schema::Entity*>&) {
-  return {};
-}
-
 }  // namespace storegate::migrate
