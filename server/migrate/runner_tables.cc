@@ -1,0 +1,83 @@
+// Tables without migrations: made where they are missing, and looked at.
+#include <algorithm>
+
+#include "server/migrate/ddl.h"
+#include "server/migrate/history.h"
+#include "server/migrate/reconcile.h"
+#include "server/migrate/runner.h"
+
+namespace storegate::migrate {
+
+using repository::Migrator;
+
+namespace {
+
+// What the entity's table must have and has not.
+std::vector<std::string> Missing(const Generator& generator, const schema::Entity& entity,
+                                 const std::vector<std::string>& there) {
+  std::vector<std::string> missing;
+  for (std::string& name : generator.Parts(entity)) {
+    if (std::ranges::find(there, name) == there.end()) missing.push_back(std::move(name));
+  }
+  return missing;
+}
+
+}  // namespace
+
+Status CreateTables(Migrator& migrator, const Generator& generator,
+                    const std::vector<const schema::Entity*>& entities,
+                    std::vector<std::string>* created) {
+  created->clear();
+  if (Status status = generator.Check(entities); !status.ok()) return status;
+  std::vector<std::string> done;
+  Status status = migrator.WithLock([&]() -> Status {
+    std::string finish;
+    for (const schema::Entity* entity : CreationOrder(entities)) {
+      Result<std::vector<std::string>> parts = migrator.Parts(entity->collection);
+      if (!parts.ok()) return parts.status();
+      const bool left_alone =
+          !parts->empty() &&
+          (!generator.repeatable() || Missing(generator, *entity, *parts).empty());
+      if (left_alone) continue;
+      Status made = migrator.Execute(generator.Create(*entity, entities));
+      if (!made.ok()) return made;
+      done.push_back(entity->collection);
+      finish += generator.Finish(*entity, entities);
+    }
+    if (!finish.empty()) {
+      if (Status finished = migrator.Execute(finish); !finished.ok()) return finished;
+    }
+    return Reconcile(migrator, generator, entities, WithNeighbours(entities));
+  });
+  if (status.ok()) *created = std::move(done);
+  return status;
+}
+
+Status CheckTables(Migrator& migrator, const Generator& generator,
+                   const std::vector<const schema::Entity*>& entities) {
+  const std::string table(generator.table_word()), part(generator.part_word());
+  std::vector<std::string> lacks;
+  bool table_missing = false, part_missing = false;
+  for (const schema::Entity* entity : entities) {
+    Result<std::vector<std::string>> parts = migrator.Parts(entity->collection);
+    if (!parts.ok()) return parts.status();
+    if (parts->empty()) {
+      lacks.push_back("the " + table + " " + entity->collection);
+      table_missing = true;
+      continue;
+    }
+    for (const std::string& name : Missing(generator, *entity, *parts)) {
+      lacks.push_back("the " + part + " " + entity->collection + "." + name);
+      part_missing = true;
+    }
+  }
+  if (lacks.empty()) return {};
+  std::string advice;
+  if (table_missing) {
+    advice += " Make " + table + "s with --create-tables, or by a migration.";
+  }
+  if (part_missing) advice += " Add what a " + table + " lacks by a migration.";
+  return Refused("TABLE_MISMATCH", "The database lacks " + Listed(lacks) + "." + advice);
+}
+
+}  // namespace storegate::migrate
