@@ -123,8 +123,13 @@ Answer Connection::Write(const Bson& command) {
   return Run(Kind::kWrite, command);
 }
 
-Answer Connection::Run(Kind kind, const Bson& command, uint32_t server) {
-  return Settle(kind, [&] { return RunOnce(kind, command, server); });
+Answer Connection::WriteAdmin(const Bson& command) {
+  return Run(Kind::kWrite, command, 0, "admin");
+}
+
+Answer Connection::Run(Kind kind, const Bson& command, uint32_t server,
+                       const std::string& database) {
+  return Settle(kind, [&] { return RunOnce(kind, command, server, database); });
 }
 
 Answer Connection::Settle(Kind kind, const std::function<Answer()>& run) {
@@ -174,7 +179,8 @@ Failure Connection::Judge(Kind kind, const bson_error_t& error, const bson_t* re
   return failure;
 }
 
-Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
+Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server,
+                           const std::string& in) {
   Answer answer;
   Bson bounded = Bson::CopyOf(command.get());
   if (const int64_t left = LeftUntil(deadline_); left > 0 && MayBeBounded(command)) {
@@ -192,7 +198,7 @@ Answer Connection::RunOnce(Kind kind, const Bson& command, uint32_t server) {
   // libmongoc makes a reply whether it succeeds or not.
   bson_t reply;
   SetSending(&client_->bound);
-  const char* database = pool_->database().c_str();
+  const char* database = in.empty() ? pool_->database().c_str() : in.c_str();
   const bool ok =
       kind == Kind::kRead
           ? mongoc_client_read_command_with_opts(client_->handle, database, bounded.get(), nullptr,
@@ -395,6 +401,10 @@ void Cursor::Take(Answer answer, const char* batch) {
   id_ = 0;
   if (!answer.ok()) {
     failure_ = std::move(answer.failure);
+    bson_iter_t code;
+    if (bson_iter_init_find(&code, answer.reply.get(), "code")) {
+      server_code_ = bson_iter_as_int64(&code);
+    }
     return;
   }
   reply_ = std::move(answer.reply);

@@ -54,6 +54,8 @@ class Connection {
   // the server's after a lost answer, but for kDuplicate. Within a transaction a lost
   // answer is kAgain: nothing has happened before Commit.
   Answer Write(const Bson& command);
+  // The same, in the database "admin".
+  Answer WriteAdmin(const Bson& command);
   // The same, of an insert: goes on behind a document that is refused unless `ordered`.
   // What the reply says of them is "n" and "writeErrors".
   Answer Insert(std::string_view collection, const bson_t** documents, size_t count,
@@ -89,9 +91,9 @@ class Connection {
 
   Connection(std::shared_ptr<Pool> pool, Client* client);
   void StartSession();
-  // `server` 0: whichever takes writes.
-  Answer Run(Kind kind, const Bson& command, uint32_t server = 0);
-  Answer RunOnce(Kind kind, const Bson& command, uint32_t server);
+  // `server` 0: whichever takes writes. `database` "": that of the URL.
+  Answer Run(Kind kind, const Bson& command, uint32_t server = 0, const std::string& database = "");
+  Answer RunOnce(Kind kind, const Bson& command, uint32_t server, const std::string& database);
   Answer InsertOnce(std::string_view collection, const bson_t** documents, size_t count,
                     bool ordered);
   // Runs it, again where nothing of it was sent, and says what its failure means here.
@@ -137,6 +139,8 @@ class Cursor {
   // The next document, good until the next call; null at the end, and on a failure.
   const bson_t* Next();
   const std::optional<Failure>& failure() const { return failure_; }
+  // The server's code of the failure; 0 for none.
+  int64_t server_code() const { return server_code_; }
   // OK, or the failure's.
   Status status() const { return failure_ ? failure_->status : Status(); }
 
@@ -154,6 +158,7 @@ class Cursor {
   bson_t document_;
   bool in_batch_ = false;
   std::optional<Failure> failure_;
+  int64_t server_code_ = 0;
 };
 
 }  // namespace storegate::mongodb

@@ -8,7 +8,12 @@
 #include <vector>
 
 #include "server/adapters/mongodb/bson.h"
+#include "server/adapters/mongodb/migration_index.h"
 #include "server/adapters/mongodb/predicates.h"
+#include "server/adapters/mongodb/render.h"
+#include "server/adapters/mongodb/script.h"
+#include "server/adapters/mongodb/script_steps.h"
+#include "server/adapters/mongodb/statements.h"
 #include "server/adapters/mongodb/types.h"
 #include "server/base/text.h"
 #include "server/migrate/ddl.h"
@@ -17,6 +22,9 @@
 namespace storegate::mongodb {
 
 using query::Predicate;
+using repository::ColumnModel;
+using repository::IndexModel;
+using repository::TableModel;
 using schema::Entity;
 using schema::Field;
 using schema::Index;
@@ -25,40 +33,6 @@ using schema::Unique;
 namespace {
 
 using Entities = std::vector<const Entity*>;
-
-constexpr std::string_view kDeleted = "_deleted";
-
-// {"a": 1, "b": [2]}: libbson's blanks taken out, but for one behind each ":" and ",".
-std::string Json(const Bson& document) {
-  size_t length;
-  char* text = bson_as_relaxed_extended_json(document.get(), &length);
-  std::string json;
-  bool quoted = false;
-  for (size_t i = 0; i < length; ++i) {
-    const char c = text[i];
-    if (quoted && c == '\\') {
-      json += c;
-      json += text[++i];
-      continue;
-    }
-    if (c == '"') quoted = !quoted;
-    if (!quoted && c == ' ') continue;
-    json += c;
-    if (!quoted && (c == ':' || c == ',')) json += ' ';
-  }
-  bson_free(text);
-  return json;
-}
-
-// `[\n{…},\n{…}\n]\n`; "" of no commands.
-std::string Script(const std::vector<Bson>& commands) {
-  if (commands.empty()) return "";
-  std::string script = "[\n";
-  for (size_t i = 0; i < commands.size(); ++i) {
-    script += Json(commands[i]) + (i + 1 < commands.size() ? ",\n" : "\n");
-  }
-  return script + "]\n";
-}
 
 bool OfLiving(const Entity& entity, const Index& index) {
   return index.unique == Unique::kLive && entity.soft_delete();
@@ -99,7 +73,7 @@ std::optional<Bson> DeclaredIndex(const Entity& entity, const Index& declared) {
   const bool unique = declared.unique != Unique::kNo;
   Bson index = IndexOf(declared.name, declared.fields,
                        !unique ? std::string_view("_id")
-                               : OfLiving(entity, declared) ? kDeleted : std::string_view());
+                               : OfLiving(entity, declared) ? kDeletedMark : std::string_view());
   if (unique) index.AddBool("unique", true);
   if (!declared.where.empty()) {
     const std::optional<Bson> filter = PartialFilter(entity, declared);
@@ -142,16 +116,46 @@ std::vector<NamedIndex> IndexesOf(const Entity& entity) {
   return indexes;
 }
 
+// Columns as documents have them, but for the deleted mark, which is the indexes' own.
+std::vector<ColumnModel> ColumnsOf(const Entity& entity) {
+  std::vector<ColumnModel> columns;
+  for (const Field* field : entity.stored) {
+    ColumnModel& column = columns.emplace_back();
+    column.name = NameOf(*field);
+    column.type = BsonTypeOf(*field);
+    column.not_null = !field->nullable();
+    column.field = field;
+  }
+  for (const Field* field : entity.searchable) {
+    ColumnModel& column = columns.emplace_back();
+    column.name = field->folded_column();
+    column.type = "string";
+    column.not_null = !field->nullable();
+    column.field = field;
+    column.folded = true;
+  }
+  ColumnModel& version = columns.emplace_back();
+  version.name = kVersion;
+  version.type = "long";
+  return columns;
+}
+
+TableModel TableOf(const Entity& entity) {
+  TableModel table;
+  table.name = entity.collection;
+  table.entity = &entity;
+  table.columns = ColumnsOf(entity);
+  for (const NamedIndex& index : IndexesOf(entity)) {
+    IndexModel& made = table.indexes.emplace_back();
+    made.name = index.name;
+    made.unique = FlagOf(index.index.get(), "unique");
+    made.definition = IndexDefinition(index.index.get());
+  }
+  return table;
+}
+
 void AddCommands(const Entity& entity, std::vector<Bson>* commands) {
-  Bson create;
-  create.AddText("create", entity.collection);
-  commands->push_back(std::move(create));
-  BsonArray indexes;
-  for (const NamedIndex& index : IndexesOf(entity)) indexes.Add(index.index);
-  if (indexes.size() == 0) return;
-  Bson create_indexes;
-  create_indexes.AddText("createIndexes", entity.collection).AddArray("indexes", indexes.bson());
-  commands->push_back(std::move(create_indexes));
+  AddCreation(TableOf(entity), commands);
 }
 
 class JsonGenerator : public migrate::Generator {
@@ -159,16 +163,34 @@ class JsonGenerator : public migrate::Generator {
   std::string CreateAll(const Entities& database) const override {
     std::vector<Bson> commands;
     for (const Entity* entity : migrate::CreationOrder(database)) AddCommands(*entity, &commands);
-    return Script(commands);
+    return ScriptText(commands);
   }
 
   std::string Create(const Entity& entity, const Entities&) const override {
     std::vector<Bson> commands;
     AddCommands(entity, &commands);
-    return Script(commands);
+    return ScriptText(commands);
   }
 
   std::string Finish(const Entity&, const Entities&) const override { return ""; }
+
+  repository::DatabaseModel Model(const Entities& database) const override {
+    repository::DatabaseModel model;
+    for (const Entity* entity : migrate::CreationOrder(database)) {
+      model.tables.push_back(TableOf(*entity));
+    }
+    return model;
+  }
+  std::string Render(const std::vector<migrate::Change>& changes,
+                     const repository::DatabaseModel&,
+                     const migrate::RenderOptions& options) const override {
+    return RenderChanges(changes, options);
+  }
+  Result<migrate::Script> Steps(const std::string& file, std::string_view text) const override {
+    return StepsOf(file, text);
+  }
+  std::string Significant(std::string_view text) const override { return SignificantOf(text); }
+  std::string_view folder() const override { return "mongodb"; }
 
   bool repeatable() const override { return true; }
 
@@ -198,6 +220,7 @@ class JsonGenerator : public migrate::Generator {
   std::string_view table_word() const override { return "collection"; }
   std::string_view part_word() const override { return "index"; }
   std::string_view file_suffix() const override { return ".up.json"; }
+  std::string_view down_suffix() const override { return ".down.json"; }
 };
 
 }  // namespace

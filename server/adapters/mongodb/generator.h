@@ -1,5 +1,6 @@
 // What MongoDB needs to hold entities: collections and their indexes. A script is a
-// JSON array of commands, one a line; values are MongoDB's Extended JSON.
+// JSON array of commands, one a line; values are MongoDB's Extended JSON. Files are cut as
+// script_steps.h says; changes are written as render.h says.
 // Source: mongodb.com, database commands; MongoDB Extended JSON (v2).
 #pragma once
 

@@ -29,9 +29,10 @@ struct Options {
   // command at its deadline by itself (maxTimeMS); a connection that still says
   // nothing is given up.
   std::chrono::milliseconds grace{1000};
-  // How long a migration waits for one that runs in another process, and how long
-  // that one's lock is good for without a sign of life.
-  std::chrono::milliseconds migration_timeout{30000};
+  // How long a migration waits for one that runs in another process, unless
+  // Migrator::SetLockTimeout says otherwise, and how long that one's lock is good for
+  // without a sign of life.
+  std::chrono::milliseconds migration_timeout{300000};
   std::chrono::milliseconds migration_lease{30000};
 };
 
