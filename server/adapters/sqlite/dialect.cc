@@ -1,8 +1,10 @@
 #include "server/adapters/sqlite/dialect.h"
 
+#include "server/adapters/sqlite/alter.h"
 #include "server/adapters/sqlite/backend.h"
 #include "server/adapters/sqlite/predicates.h"
 #include "server/adapters/sqlite/types.h"
+#include "server/base/time.h"
 #include "server/migrate/sql_generator.h"
 #include "server/query/predicate.h"
 
@@ -48,6 +50,33 @@ std::string SqliteDdl::EnumCheck(const Field& field) const {
 
 std::string SqliteDdl::IndexColumn(const schema::IndexField& field) const {
   return migrate::QuoteIdentifier(field.field->column) + (field.descending ? " DESC" : "");
+}
+
+std::string SqliteDdl::AlterTable(const std::vector<migrate::Change>& changes,
+                                  const repository::TableModel& before,
+                                  const repository::TableModel& after,
+                                  const migrate::RenderOptions&) const {
+  return AlterTableSql(changes, before, after);
+}
+
+std::string SqliteDdl::CreateIndex(const std::string& table, const repository::IndexModel& index,
+                                   const migrate::RenderOptions&) const {
+  return migrate::CreateIndexText(table, index);
+}
+
+std::string SqliteDdl::DropIndex(const std::string&, const repository::IndexModel& index,
+                                 const migrate::RenderOptions&) const {
+  return "DROP INDEX " + migrate::QuoteIdentifier(index.name) + ";\n";
+}
+
+std::string SqliteDdl::DefaultLiteral(const Field& field) const {
+  const std::string& text = *field.default_text;
+  switch (field.type) {
+    case Type::kBool: return text == "true" ? "1" : "0";
+    case Type::kTimestamp: return std::to_string(ParseTimestamp(text).value_or(0));
+    case Type::kBytes: return "CAST(" + migrate::QuoteText(text) + " AS BLOB)";
+    default: return Dialect::DefaultLiteral(field);
+  }
 }
 
 Result<std::string> SqliteDdl::PredicateSql(const schema::Entity& entity,

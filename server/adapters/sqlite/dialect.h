@@ -17,6 +17,23 @@ class SqliteDdl : public migrate::Dialect {
   std::string TableSuffix() const override { return " STRICT"; }
   std::string EnumCheck(const schema::Field& field) const override;
   std::string IndexColumn(const schema::IndexField& field) const override;
+  std::string AlterTable(const std::vector<migrate::Change>& changes,
+                         const repository::TableModel& before,
+                         const repository::TableModel& after,
+                         const migrate::RenderOptions& options) const override;
+  bool ReferencesWithTable() const override { return true; }
+  // Nothing is built beside others: all of a script is one transaction.
+  std::string CreateIndex(const std::string& table, const repository::IndexModel& index,
+                          const migrate::RenderOptions& options) const override;
+  std::string DropIndex(const std::string& table, const repository::IndexModel& index,
+                        const migrate::RenderOptions& options) const override;
+  std::string DefaultLiteral(const schema::Field& field) const override;
+  migrate::SqlSyntax Syntax() const override {
+    return {.nested_comments = false,
+            .dollar_quotes = false,
+            .escape_strings = false,
+            .other_identifiers = true};
+  }
   Result<std::string> PredicateSql(const schema::Entity& entity,
                                    std::string_view where) const override;
 };

@@ -105,6 +105,24 @@ Status MapCode(sqlite3* db, int code) {
   }
 }
 
+// Of a statement that is not the gateway's own.
+std::string_view WhyRefused(int code) {
+  switch (code) {
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID: return "two rows have what is to be unique";
+    case SQLITE_CONSTRAINT_NOTNULL: return "a row has no value where there must be one";
+    case SQLITE_CONSTRAINT_CHECK: return "a row does not meet a CHECK";
+    case SQLITE_CONSTRAINT_FOREIGNKEY: return "a row refers to one that is not there";
+    case SQLITE_CONSTRAINT_DATATYPE: return "a row holds what its column's type cannot be";
+    default: break;
+  }
+  if ((code & 0xFF) == SQLITE_AUTH) {
+    return "a migration must not begin or end transactions, nor attach databases";
+  }
+  return "the database refused the statement";
+}
+
 // `db` may be null.
 void LogFailure(sqlite3* db, int code) {
   // These are how it is used, not faults.
@@ -159,6 +177,17 @@ Status CommitFailure(sqlite3* db, int code) {
                   "The disk did not confirm the write; it may or may not have happened.");
   }
   return MapCode(db, code);
+}
+
+Status ScriptFailure(sqlite3* db, int code, const std::string& what, int line) {
+  const std::string at = line > 0 ? " at line " + std::to_string(line) : "";
+  if ((code & 0xFF) != SQLITE_AUTH) {
+    Status status = ToStatus(db, code);
+    if (status.code() != Code::kInternal) return status;
+  }
+  return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
+                what + " failed" + at + ": " + std::string(WhyRefused(code)) +
+                    ". Nothing of it was kept; the log says more.");
 }
 
 Status OpenFailure(sqlite3* db, int code, const Location& location) {

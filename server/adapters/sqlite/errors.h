@@ -2,6 +2,7 @@
 // they name tables and columns, never values.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <sqlite3.h>
@@ -43,6 +44,10 @@ Status ToStatus(sqlite3* db, int code);
 // The same of a COMMIT: UNKNOWN, reason COMMIT_UNKNOWN, where the disk did not
 // confirm it.
 Status CommitFailure(sqlite3* db, int code);
+// The same of a migration's statement: FAILED_PRECONDITION, reason MIGRATION_FAILED, where the
+// database refuses it; `what` failed at `line` of its file (0: unknown). An AUTH error is one
+// of a statement that would end the transaction around it.
+Status ScriptFailure(sqlite3* db, int code, const std::string& what, int line);
 // The same of opening: names the file, for who starts the gateway. `db` may be null.
 Status OpenFailure(sqlite3* db, int code, const Location& location);
 // FAILED_PRECONDITION, reason CANNOT_OPEN_DATABASE, when the path itself shows

@@ -1,46 +1,55 @@
 #include "server/adapters/sqlite/migrations.h"
 
-#include <chrono>
+#include <algorithm>
+#include <random>
+#include <thread>
 #include <utility>
 
 #include "server/adapters/sqlite/errors.h"
+#include "server/adapters/sqlite/migration_script.h"
+#include "server/base/time.h"
 
 namespace storegate::sqlite {
 
 using repository::AppliedMigration;
+using repository::LockHolder;
+using repository::Step;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
 namespace {
 
-constexpr const char* kHistoryTable =
-    "CREATE TABLE IF NOT EXISTS \"_storegate_migrations\" (\n"
-    "  \"number\" INTEGER NOT NULL PRIMARY KEY,\n"
-    "  \"name\" TEXT NOT NULL,\n"
-    "  \"checksum\" TEXT NOT NULL,\n"
-    "  \"applied_at\" INTEGER NOT NULL,\n"
-    "  \"duration_ms\" INTEGER NOT NULL\n"
-    ") STRICT";
+// Those who wait are told once for each of these, and two of them are below a second.
+constexpr int kLeastSliceMillis = 150, kMostSliceMillis = 350;
+// In between, so that many who wait do not ask all at once.
+constexpr int kLeastPauseMillis = 1, kMostPauseMillis = 20;
+constexpr milliseconds kFirstBackOff{50}, kLongestBackOff{5000};
 
-// What a migration's SQL may do: all but end the transaction around it.
-int Authorize(void*, int action, const char*, const char*, const char*, const char*) {
-  switch (action) {
-    case SQLITE_TRANSACTION:
-    case SQLITE_SAVEPOINT:
-    case SQLITE_ATTACH:
-    case SQLITE_DETACH: return SQLITE_DENY;
-    default: return SQLITE_OK;
-  }
+milliseconds Jitter(int64_t least, int64_t most) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return milliseconds(std::uniform_int_distribution<int64_t>(least, most)(random));
 }
 
-class Authorized {
- public:
-  explicit Authorized(sqlite3* db) : db_(db) { sqlite3_set_authorizer(db_, Authorize, nullptr); }
-  ~Authorized() { sqlite3_set_authorizer(db_, nullptr, nullptr); }
-  Authorized(const Authorized&) = delete;
-  Authorized& operator=(const Authorized&) = delete;
+Status Locked(const LockHolder& holder, milliseconds timeout) {
+  const std::string waited = std::to_string(timeout.count()) + " ms";
+  if (holder.who.empty()) {
+    return Status(Code::kFailedPrecondition, "MIGRATION_LOCKED",
+                  "Another process was writing to the database for the whole of " + waited +
+                      ". Wait until it is done, or end it.");
+  }
+  std::string has = holder.who + " has it since " + FormatTimestamp(holder.since_millis);
+  if (holder.migration > 0) has += ", at migration " + std::to_string(holder.migration);
+  return Status(Code::kFailedPrecondition, "MIGRATION_LOCKED",
+                "The lock for migrations was not had within " + waited + ": " + has +
+                    ". Wait until it is done, or end it.")
+      .With("holder", holder.who);
+}
 
- private:
-  sqlite3* db_;
-};
+Status LockLost() {
+  return Status(Code::kFailedPrecondition, "MIGRATION_LOCK_LOST",
+                "The database took the migration's transaction back. Nothing was kept; the log "
+                "says why.");
+}
 
 }  // namespace
 
@@ -48,46 +57,78 @@ Status SqliteMigrator::Connect() {
   if (connection_ != nullptr) return {};
   auto connection = Connection::Open(location_, Connection::Use::kWrite);
   if (!connection.ok()) return connection.status();
+  // Has no effect within a transaction, so it is set once.
+  const int code = (*connection)->Script("PRAGMA foreign_keys = OFF");
+  if (code != SQLITE_OK) return ToStatus((*connection)->handle(), code);
   connection_ = *std::move(connection);
   return {};
 }
 
+Status SqliteMigrator::TakeLock() {
+  const Deadline until = steady_clock::now() + timeout_;
+  const auto left = [&] {
+    const auto time = std::chrono::ceil<milliseconds>(until - steady_clock::now());
+    return std::max(time, milliseconds(0));
+  };
+  milliseconds back_off = kFirstBackOff;
+  while (true) {
+    Status status = Connect();
+    if (status.ok()) {
+      connection_->SetPatience(std::min(left(), Jitter(kLeastSliceMillis, kMostSliceMillis)));
+      const int code = connection_->Bracket("BEGIN IMMEDIATE");
+      connection_->SetPatience(location_.options.busy_timeout);
+      if (code == SQLITE_OK) return {};
+      status = ToStatus(connection_->handle(), code);
+    }
+    if (status.reason() == "DATABASE_BUSY") {
+      const LockHolder holder = note_.Read();
+      TellWaiting(holder);
+      if (Expired(until)) return Locked(holder, timeout_);
+      std::this_thread::sleep_for(std::min(left(), Jitter(kLeastPauseMillis, kMostPauseMillis)));
+      continue;
+    }
+    if (status.code() != Code::kUnavailable || Expired(until)) return status;
+    std::this_thread::sleep_for(std::min(left(), Jitter(back_off.count() / 2, back_off.count())));
+    back_off = std::min(2 * back_off, kLongestBackOff);
+  }
+}
+
 Status SqliteMigrator::WithLock(const std::function<Status()>& work) {
-  if (Status status = Connect(); !status.ok()) return status;
-  if (connection_->InTransaction()) {
+  if (locked_) {
     return Status(Code::kInternal, "MIGRATION_LOCKED", "The migration lock is taken already.");
   }
-  connection_->SetPatience(location_.options.migration_timeout);
-  const int code = connection_->Bracket("BEGIN IMMEDIATE");
-  connection_->SetPatience(location_.options.busy_timeout);
-  if ((code & 0xFF) == SQLITE_BUSY) {
-    return Status(Code::kFailedPrecondition, "MIGRATION_LOCKED",
-                  "Another process was writing to the database for the whole of " +
-                      std::to_string(location_.options.migration_timeout.count()) +
-                      " ms. Wait until it is done, or end it.");
-  }
-  if (code != SQLITE_OK) return ToStatus(connection_->handle(), code);
+  if (Status status = TakeLock(); !status.ok()) return status;
+  locked_ = true;
+  changed_ = false;
+  note_.Write(0);
   Status status = work();
+  if (status.ok()) status = connection_->InTransaction() ? CheckChanges() : LockLost();
+  // While the lock is had, and so is nobody else's.
+  note_.Remove();
   if (status.ok()) {
     const int committed = connection_->Bracket("COMMIT");
     if (committed != SQLITE_OK) status = CommitFailure(connection_->handle(), committed);
   }
   if (connection_->InTransaction()) connection_->Bracket("ROLLBACK");
+  locked_ = false;
   return status;
 }
 
 Status SqliteMigrator::InTransaction(const std::function<Status()>& work) {
   if (Status status = Connect(); !status.ok()) return status;
-  const bool locked = connection_->InTransaction();
-  int code = connection_->Bracket(locked ? "SAVEPOINT migration" : "BEGIN IMMEDIATE");
+  if (locked_ && !connection_->InTransaction()) return LockLost();
+  int code = connection_->Bracket(locked_ ? "SAVEPOINT migration" : "BEGIN IMMEDIATE");
   if (code != SQLITE_OK) return ToStatus(connection_->handle(), code);
+  if (!locked_) changed_ = false;
   Status status = work();
+  if (status.ok() && !connection_->InTransaction()) return LockLost();
+  if (status.ok() && !locked_) status = CheckChanges();
   if (status.ok()) {
-    code = connection_->Bracket(locked ? "RELEASE migration" : "COMMIT");
+    code = connection_->Bracket(locked_ ? "RELEASE migration" : "COMMIT");
     if (code != SQLITE_OK) status = CommitFailure(connection_->handle(), code);
   }
   if (status.ok() || !connection_->InTransaction()) return status;
-  if (locked) {
+  if (locked_) {
     connection_->Bracket("ROLLBACK TO migration");
     connection_->Bracket("RELEASE migration");
   } else {
@@ -96,73 +137,84 @@ Status SqliteMigrator::InTransaction(const std::function<Status()>& work) {
   return status;
 }
 
-Status SqliteMigrator::RunScript(const std::string& what, const std::string& sql) {
-  int code;
-  {
-    const Authorized authorized(connection_->handle());
-    code = connection_->Script(sql);
-  }
-  if (code == SQLITE_OK) return {};
-  if ((code & 0xFF) == SQLITE_AUTH) {
-    return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
-                  what + " failed: it must not begin or end transactions, nor attach databases.");
-  }
-  Status status = ToStatus(connection_->handle(), code);
-  if (status.code() != Code::kInternal) return status;
-  return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
-                what + " failed. Nothing of it was kept; the log says why.");
+Status SqliteMigrator::CheckChanges() {
+  return changed_ ? CheckForeignKeys(connection_.get()) : Status();
 }
 
-Status SqliteMigrator::MakeHistory() {
-  const int code = connection_->Script(kHistoryTable);
-  return code == SQLITE_OK ? Status() : ToStatus(connection_->handle(), code);
+Status SqliteMigrator::RunScript(const std::string& what, const std::string& sql, int line) {
+  changed_ = true;
+  return RunStatements(connection_.get(), what, sql, line);
 }
 
-Result<std::vector<AppliedMigration>> SqliteMigrator::History() {
-  std::vector<AppliedMigration> history;
-  Status status = InTransaction([&]() -> Status {
+// Of the gateway's own, without rows.
+Status SqliteMigrator::Execute(const Sql& sql) {
+  Result<Cursor> cursor = connection_->Run(sql);
+  if (!cursor.ok()) return cursor.status();
+  const int code = cursor->Step();
+  return code == SQLITE_DONE || code == SQLITE_ROW ? Status()
+                                                   : ToStatus(connection_->handle(), code);
+}
+
+Status SqliteMigrator::RunAs(const AppliedMigration& row, const std::string& sql, int line) {
+  return InTransaction([&]() -> Status {
     if (Status made = MakeHistory(); !made.ok()) return made;
-    const Sql sql{
-        "SELECT number, name, checksum, applied_at, duration_ms FROM \"_storegate_migrations\" "
-        "ORDER BY number",
-        {}};
-    Result<Cursor> cursor = connection_->Run(sql);
-    if (!cursor.ok()) return cursor.status();
-    int code;
-    while ((code = cursor->Step()) == SQLITE_ROW) {
-      const auto text = [&](int index) {
-        return std::string(reinterpret_cast<const char*>(sqlite3_column_text(cursor->row(), index)),
-                           sqlite3_column_bytes(cursor->row(), index));
-      };
-      history.push_back({sqlite3_column_int(cursor->row(), 0), text(1), text(2),
-                         sqlite3_column_int64(cursor->row(), 3),
-                         sqlite3_column_int64(cursor->row(), 4)});
-    }
-    return code == SQLITE_DONE ? Status() : ToStatus(connection_->handle(), code);
+    const auto start = steady_clock::now();
+    Status ran = RunScript("The migration " + row.name, sql, line);
+    if (!ran.ok()) return ran;
+    const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
+    AppliedMigration written = row;
+    written.duration_millis += took.count();
+    return WriteRow(written);
   });
-  if (!status.ok()) return status;
-  return history;
+}
+
+Status SqliteMigrator::Run(const Step& step, const AppliedMigration& row) {
+  if (step.kind != Step::Kind::kTransaction && step.kind != Step::Kind::kNoTransaction) {
+    return Status(Code::kInternal, "INVALID_STEP", "A step of this kind is run in batches.");
+  }
+  return RunAs(row, step.script, step.line);
 }
 
 Status SqliteMigrator::Apply(const AppliedMigration& row, const std::string& sql) {
-  return InTransaction([&]() -> Status {
-    if (Status made = MakeHistory(); !made.ok()) return made;
-    const auto start = std::chrono::steady_clock::now();
-    if (Status ran = RunScript("The migration " + row.name, sql); !ran.ok()) return ran;
-    const auto took = std::chrono::steady_clock::now() - start;
-    const int64_t millis = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    const Sql insert{"INSERT INTO \"_storegate_migrations\" VALUES (?, ?, ?, ?, ?)",
-                     {int64_t{row.number}, row.name, row.checksum, row.applied_at_millis,
-                      millis}};
-    Result<Cursor> cursor = connection_->Run(insert);
-    if (!cursor.ok()) return cursor.status();
-    const int code = cursor->Step();
-    return code == SQLITE_DONE ? Status() : ToStatus(connection_->handle(), code);
-  });
+  return RunAs(row, sql, 1);
 }
 
 Status SqliteMigrator::Execute(const std::string& sql) {
-  return InTransaction([&] { return RunScript("Making the tables", sql); });
+  return InTransaction([&] { return RunScript("Making the tables", sql, 1); });
+}
+
+Result<int64_t> SqliteMigrator::RunBatch(const Step& step) {
+  int64_t rows = 0;
+  Status status = InTransaction([&]() -> Status {
+    changed_ = true;
+    Result<int64_t> ran =
+        RunOneStatement(connection_.get(), "The migration's batch", step.script, step.line);
+    if (ran.ok()) rows = *ran;
+    return ran.status();
+  });
+  if (!status.ok()) return status;
+  return rows;
+}
+
+Result<int64_t> SqliteMigrator::CountTotal(const Step& step) {
+  if (step.total.empty()) return 0;
+  if (Status status = Connect(); !status.ok()) return status;
+  sqlite3* db = connection_->handle();
+  sqlite3_stmt* statement = nullptr;
+  int code = sqlite3_prepare_v3(db, step.total.data(), static_cast<int>(step.total.size()), 0,
+                                &statement, nullptr);
+  const Prepared prepared(statement);
+  if (code == SQLITE_OK && (statement == nullptr || sqlite3_stmt_readonly(statement) == 0)) {
+    return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
+                  "What counts a batch's rows at line " + std::to_string(step.line) +
+                      " is not a SELECT.");
+  }
+  if (code == SQLITE_OK) code = sqlite3_step(statement);
+  if (code == SQLITE_DONE) return 0;
+  if (code != SQLITE_ROW) {
+    return ScriptFailure(db, code, "Counting the rows of a batch", step.line);
+  }
+  return std::max<int64_t>(sqlite3_column_int64(statement, 0), 0);
 }
 
 Result<std::vector<std::string>> SqliteMigrator::Parts(std::string_view table) {
