@@ -120,15 +120,16 @@ TEST(MongodbScript, WhatIsNoneIsRefusedWithItsPlace) {
   const std::pair<const char*, const char*> wrong[] = {
       {"{\"create\": \"a\"}", "it is no array"},
       {"CREATE TABLE a (x)", "it is no array"},
-      {"[1]", "the command in line 1 is no object"},
-      {"[{\"create\": \"a\"},\n\n{}]", "the command in line 3 names no command"},
-      {"[{\"create\": \"a\", \"$db\": \"other\"}]", "line 1 has \"$db\""},
-      {"[{\"create\": {\"$date\": \"x\"}}]", "line 1 is no Extended JSON"},
-      {"[{\"create\": \"a\"},\n{\"create\": oops}]", "it is no JSON in line 2"},
-      {"[{\"create\": \"a\"},\n]", "it is no JSON in line 2"},
-      {"[{\"create\": \"a\"}", "it is no JSON in line 1"},
-      {"[],\n \"more\": 1", "it is no JSON in line 1"},
-      {"[\n\"\xff\"]", "it is no UTF-8 in line 2"},
+      {"[1]", "in line 1, the command is no object"},
+      {"[{\"create\": \"a\"},\n\n{}]", "in line 3, the command names no command"},
+      {"[{\"create\": \"a\", \"$db\": \"other\"}]", "in line 1, the command has \"$db\""},
+      {"[{\"create\": \"a\"},\n{\"dropDatabase\": 1}]", "line 2, the command drops the database"},
+      {"[{\"create\": {\"$date\": \"x\"}}]", "in line 1, the command is no Extended JSON"},
+      {"[{\"create\": \"a\"},\n{\"create\": oops}]", "in line 2, it is no JSON"},
+      {"[{\"create\": \"a\"},\n]", "in line 2, it is no JSON"},
+      {"[{\"create\": \"a\"}", "in line 1, it is no JSON"},
+      {"[],\n \"more\": 1", "in line 1, it is no JSON"},
+      {"[\n\"\xff\"]", "in line 2, it is no UTF-8"},
   };
   for (const auto& [script, why] : wrong) {
     const Status status = mongodb::ParseScript("the migration 0001_x", script).status();
@@ -137,6 +138,93 @@ TEST(MongodbScript, WhatIsNoneIsRefusedWithItsPlace) {
     EXPECT_THAT(status.message(), HasSubstr(why)) << script;
     EXPECT_THAT(status.message(), HasSubstr("0001_x")) << script;
   }
+}
+
+using Kind = repository::Step::Kind;
+
+TEST(MongodbSteps, CommandsGoTogetherButForThoseThatAreStepsOfTheirOwn) {
+  const std::string text = R"([
+{"create": "a"},
+{"create": "b"},
+
+{"createIndexes": "a", "indexes": [{"key": {"x": 1}, "name": "x"}]},
+{"createIndexes": "b", "indexes": [{"key": {"x": 1}, "name": "x"}]},
+{"storegate.backfill": "a", "filter": {"n": {"$exists": false}}, "set": {"n": 0}},
+{"storegate.refold": "a.b.title"},
+{"storegate.needs": 3},
+{"renameCollection": "a", "to": "c"},
+{"drop": "b"}
+])";
+  const auto script = mongodb::MongodbGenerator().Steps("0001_x.up.json", text);
+  ASSERT_TRUE(script.ok()) << script.status().ToString();
+  const std::vector<repository::Step>& steps = (*script).steps;
+  EXPECT_EQ((*script).needs, 3);
+  ASSERT_EQ(steps.size(), 7u);
+  EXPECT_EQ(steps[0].kind, Kind::kTransaction);
+  EXPECT_EQ(steps[0].script, "[{\"create\": \"a\"},\n{\"create\": \"b\"}]");
+  EXPECT_EQ(steps[0].line, 2);
+  EXPECT_EQ(steps[1].kind, Kind::kNoTransaction);
+  EXPECT_EQ(steps[1].line, 5);
+  EXPECT_EQ(steps[2].kind, Kind::kNoTransaction);
+  EXPECT_EQ(steps[3].kind, Kind::kRepeat);
+  EXPECT_EQ(steps[3].line, 7);
+  EXPECT_EQ(steps[3].total, R"({"count": "a", "query": {"n": {"$exists": false}}})");
+  EXPECT_EQ(steps[4].kind, Kind::kRefold);
+  EXPECT_EQ(steps[4].table, "a.b");
+  EXPECT_EQ(steps[4].column, "title");
+  EXPECT_EQ(steps[5].kind, Kind::kNoTransaction);
+  EXPECT_EQ(steps[6].kind, Kind::kTransaction);
+  EXPECT_EQ(steps[6].line, 11);
+  const auto self = mongodb::MongodbGenerator().Steps("a", R"([{"storegate.needs": "this"}])");
+  ASSERT_TRUE(self.ok());
+  EXPECT_EQ((*self).needs, migrate::Script::kNeedsThis);
+  EXPECT_THAT((*self).steps, IsEmpty());
+  EXPECT_THAT((*mongodb::MongodbGenerator().Steps("a", " ")).steps, IsEmpty());
+}
+
+TEST(MongodbSteps, WhatIsNoneIsRefusedWithFileAndLine) {
+  const std::pair<const char*, const char*> wrong[] = {
+      {R"({"storegate.backfil": "a"})", "\"storegate.backfil\" is none of"},
+      {R"({"storegate.refold": "books"})", "names a collection and a field"},
+      {R"({"storegate.refold": "books."})", "names a collection and a field"},
+      {R"({"storegate.refold": ".title"})", "names a collection and a field"},
+      {R"({"storegate.refold": "books.title", "x": 1})", "stands alone"},
+      {R"({"storegate.needs": 0})", "the number of a migration"},
+      {R"({"storegate.needs": "that"})", "the number of a migration"},
+      {R"({"storegate.needs": 99999999999})", "the number of a migration"},
+      {R"({"storegate.needs": 1}, {"storegate.needs": 1})", "is there twice"},
+      {R"({"storegate.backfill": 1, "filter": {}, "set": {"a": 1}})", "names no collection"},
+      {R"({"storegate.backfill": "a", "set": {"a": 1}})", "has no \"filter\""},
+      {R"({"storegate.backfill": "a", "filter": {}})", "changes nothing"},
+      {R"({"storegate.backfill": "a", "filter": {}, "set": {}})", "has an empty \"set\""},
+      {R"({"storegate.backfill": "a", "filter": [], "set": {"a": 1}})", "no object as \"filter\""},
+      {R"({"storegate.backfill": "a", "filter": {}, "set": {"_id": 1}})", "would change \"_id\""},
+      {R"({"storegate.backfill": "a", "filter": {}, "set": {"$x": 1}})", "no field's name"},
+      {R"({"storegate.backfill": "a", "filter": {}, "rename": {"x": "_id"}})", "change \"_id\""},
+      {R"({"storegate.backfill": "a", "filter": {}, "rename": {"x": 1}})", "is to be called"},
+      {R"({"storegate.backfill": "a", "filter": {}, "sett": {"a": 1}})", "has \"sett\""},
+      {R"({"dropDatabase": 1})", "drops the database"},
+      {R"({"create": oops})", "it is no JSON"},
+  };
+  for (const auto& [command, why] : wrong) {
+    const Status status = mongodb::MongodbGenerator()
+                              .Steps("0001_x.up.json", "[\n" + std::string(command) + "]")
+                              .status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << command;
+    EXPECT_THAT(status, HasReason("INVALID_MIGRATION")) << command;
+    EXPECT_THAT(status.message(), HasSubstr("0001_x.up.json:2: ")) << command;
+    EXPECT_THAT(status.message(), HasSubstr(why)) << command;
+  }
+}
+
+TEST(MongodbSteps, WhiteSpaceDoesNotCountOutsideOfStrings) {
+  const migrate::Generator& generator = mongodb::MongodbGenerator();
+  EXPECT_EQ(generator.Significant("[ {\"create\" :\n\t\"a  b\"},\r\n {\"x\\\" y\": 1 }]"),
+            "[{\"create\":\"a  b\"},{\"x\\\" y\":1}]");
+  EXPECT_NE(generator.Significant("[\"a b\"]"), generator.Significant("[\"ab\"]"));
+  EXPECT_EQ(generator.Significant("[\"cut\\"), "[\"cut\\");
+  EXPECT_EQ(generator.folder(), "mongodb");
+  EXPECT_EQ(generator.down_suffix(), ".down.json");
 }
 
 }  // namespace
