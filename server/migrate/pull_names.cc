@@ -20,13 +20,12 @@ std::string Singular(const std::string& word) {
   if (EndsWith(word, "ies") && word.size() > 4) {
     one.replace(one.size() - 3, 3, "y");
   } else if (EndsWith(word, "xes") || EndsWith(word, "ches") || EndsWith(word, "shes") ||
-             EndsWith(word, "sses") || EndsWith(word, "zes")) {
+             EndsWith(word, "sses") || EndsWith(word, "zes") || EndsWith(word, "tuses") ||
+             EndsWith(word, "nuses") || EndsWith(word, "ruses")) {
     one.resize(one.size() - 2);
   } else if (EndsWith(word, "s") && !EndsWith(word, "ss") && !EndsWith(word, "us") &&
              !EndsWith(word, "is") && !EndsWith(word, "ws") && word.size() > 2) {
     one.pop_back();
-  } else if (EndsWith(word, "statuses") || EndsWith(word, "buses")) {
-    one.resize(one.size() - 2);
   }
   return one;
 }

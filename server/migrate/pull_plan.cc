@@ -156,7 +156,8 @@ class Planner {
     // What a store's methods have of their own in the same messages.
     static const std::set<std::string> others = {
         "request", "requests", "update_mask", "allow_missing", "allow_partial", "failed_requests",
-        "missing_ids", "missing_id", "next_page_token", "total_size", "page_info", "failed_request"};
+        "missing_ids", "missing_id", "next_page_token", "total_size", "page_info",
+        "failed_request"};
     std::string name = MessageName(entity->table->name);
     if (others.count(schema::SnakeCase(name)) > 0) name += "Record";
     for (int number = 1;; ++number) {

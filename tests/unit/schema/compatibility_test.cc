@@ -303,7 +303,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Shelf(" Part part = 2;",
                           " string a = 1 [(storegate.v1.field).required = true];", kGenre),
                     {"api RULE_TIGHTENED t.v1.Part.a 6"}},
-        CompareCase{"AReferenceIsAdded", Book(" string f = 2 [(storegate.v1.field).required = true];"),
+        CompareCase{"AReferenceIsAdded",
+                    Book(" string f = 2 [(storegate.v1.field).required = true];"),
                     Book(" string f = 2 [(storegate.v1.field) = { required: true references: "
                          "\"Book.id\" }];"),
                     {"api RULE_TIGHTENED t.v1.Book.f 4"}}),
@@ -314,7 +315,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         CompareCase{"AMethodIsRemoved",
                     Store(std::string(kGet) + " rpc DeleteBook(DeleteBookRequest) returns (Book);",
-                          std::string(kGetRequest) + " message DeleteBookRequest { string id = 1; }"),
+                          std::string(kGetRequest) +
+                              " message DeleteBookRequest { string id = 1; }"),
                     Store(kGet, std::string(kGetRequest) +
                                     " message DeleteBookRequest { string id = 1; }"),
                     {"api METHOD_REMOVED t.v1.BookStore.DeleteBook 6"}},
@@ -325,7 +327,8 @@ INSTANTIATE_TEST_SUITE_P(
                     {"api SERVICE_REMOVED t.v1.BookStore 6"}},
         CompareCase{"ARequestIsAnother", Store(kGet, kGetRequest),
                     Store(" rpc GetBook(FetchBookRequest) returns (Book);",
-                          std::string(kGetRequest) + " message FetchBookRequest { string id = 1; }"),
+                          std::string(kGetRequest) +
+                              " message FetchBookRequest { string id = 1; }"),
                     {"api REQUEST_CHANGED t.v1.BookStore.GetBook 7"}},
         CompareCase{"AResponseIsAnother",
                     Store(" rpc DeleteBook(DeleteBookRequest) returns (Book);",
@@ -335,12 +338,12 @@ INSTANTIATE_TEST_SUITE_P(
                     {"api RESPONSE_CHANGED t.v1.BookStore.DeleteBook 7"}},
         CompareCase{"APredicateIsAnother",
                     Store(" rpc ListBooks(ListBooksRequest) returns (ListBooksResponse);",
-                          "message ListBooksRequest { optional string a = 1 [(storegate.v1.where) = "
-                          "\"title >= $\"]; } message ListBooksResponse { repeated Book books = 1; "
+                          "message ListBooksRequest { optional string a = 1 "
+                          "[(storegate.v1.where) = \"title >= $\"]; } message ListBooksResponse { repeated Book books = 1; "
                           "string next_page_token = 2; }"),
                     Store(" rpc ListBooks(ListBooksRequest) returns (ListBooksResponse);",
-                          "message ListBooksRequest { optional string a = 1 [(storegate.v1.where) = "
-                          "\"title > $\"]; } message ListBooksResponse { repeated Book books = 1; "
+                          "message ListBooksRequest { optional string a = 1 "
+                          "[(storegate.v1.where) = \"title > $\"]; } message ListBooksResponse { repeated Book books = 1; "
                           "string next_page_token = 2; }"),
                     {"api PREDICATE_CHANGED t.v1.ListBooksRequest.a 9"}}),
     Name);
@@ -366,7 +369,8 @@ TEST(CompareTest, APackageThatIsRenamedIsOneChangeAndItsContentIsStillCompared) 
   const std::string body = "\nimport \"storegate/v1/schema.proto\";\nmessage Book { option "
                            "(storegate.v1.entity) = {}; string id = 1; Part part = 2;";
   LoadResult before = Load({{"a.proto", "syntax = \"proto3\"; package t.v1;" + body +
-                                            " string title = 3; } message Part { string a = 1; }"}});
+                                            " string title = 3; } message Part { string a = 1; "
+                                            "}"}});
   LoadResult after = Load({{"a.proto", "syntax = \"proto3\";\npackage u.v2;" + body +
                                            "} message Part { string a = 1; }"}});
   ASSERT_NE(before.schema, nullptr) << Show(before);
@@ -384,8 +388,8 @@ TEST(CompareTest, NothingIsWrongWithTheSameSchema) {
 }
 
 TEST(DescriptorsOfTest, ASchemaReadBackFromTheirTextIsTheSame) {
-  auto schema = MustLoad(Shelf(" Part part = 2; string mail = 3 [(storegate.v1.field) = { required: "
-                               "true max_len: 9 unique: ALL column: \"e_mail\" }];",
+  auto schema = MustLoad(Shelf(" Part part = 2; string mail = 3 [(storegate.v1.field) = { "
+                               "required: true max_len: 9 unique: ALL column: \"e_mail\" }];",
                                " Genre genre = 2;", kGenre));
   google::protobuf::FileDescriptorSet set = DescriptorsOf(*schema);
   ASSERT_EQ(set.file_size(), 1);
@@ -403,11 +407,12 @@ TEST(DescriptorsOfTest, ASchemaReadBackFromTheirTextIsTheSame) {
 
 TEST(DescriptorsOfTest, OptionsThatNobodyHereKnowsDoNotKeepTheTextFromBeingRead) {
   LoadResult loaded = Load(
-      {{"others.proto", "syntax = \"proto3\"; package o; import \"google/protobuf/descriptor.proto\";"
+      {{"others.proto", "syntax = \"proto3\"; package o; "
+                        "import \"google/protobuf/descriptor.proto\";"
                         "extend google.protobuf.FieldOptions { string note = 60000; }"},
        {"a.proto", "syntax = \"proto3\"; package t.v1; import \"others.proto\"; import "
-                   "\"storegate/v1/schema.proto\"; message Book { option (storegate.v1.entity) = {};"
-                   " string id = 1; string title = 2 [(o.note) = \"x\"]; }"}});
+                   "\"storegate/v1/schema.proto\"; "
+                   "message Book { option (storegate.v1.entity) = {}; string id = 1; string title = 2 [(o.note) = \"x\"]; }"}});
   ASSERT_NE(loaded.schema, nullptr) << Show(loaded);
   std::string text;
   google::protobuf::FileDescriptorSet read;
