@@ -98,7 +98,7 @@ std::optional<Bson> Filling(const ColumnModel& column, bool down) {
   if (field == nullptr || field->role == schema::Role::kId) return std::nullopt;
   Bson set;
   if (field->nullable()) {
-    if (down || !field->required || !field->default_text) return std::nullopt;
+    if (down || !field->default_text) return std::nullopt;
     AppendValue(NameOf(*field), DefaultOf(*field), field->type, set.get());
     return set;
   }

@@ -14,8 +14,8 @@ namespace storegate::mongodb {
 // has no columns; what is done is what documents need that were written before:
 //   kAddTable      create, createIndexes        kDropTable   drop
 //   kRenameTable   renameCollection             kAddIndex, kDropIndex   createIndexes, dropIndexes
-//   kAddColumn     a plain field is given its zero where it is absent; a required one its
-//                  default, but not in a down script; a folded one is folded anew, unless the
+//   kAddColumn     a plain field is given its zero where it is absent; one with a default
+//                  that, but not in a down script; a folded one is folded anew, unless the
 //                  field itself is new; else nothing
 //   kDropColumn    unset                        kRenameColumn   renamed
 //   kAlterColumn   one that may not be absent any more is given its zero where it is; true
