@@ -5,6 +5,7 @@
 
 #include "server/adapters/postgres/backend.h"
 #include "server/adapters/postgres/sample.h"
+#include "server/repository/migrator.h"
 #include "tests/adapters/pull_case.h"
 #include "tests/support/postgres_server.h"
 
