@@ -7,10 +7,10 @@
 
 namespace storegate::migrate {
 
-// "order_items" → "OrderItem", "categories" → "Category", "news" → "News".
+// "book_loans" → "BookLoan", "stories" → "Story", "news" → "News".
 std::string MessageName(std::string_view table);
 
-// "categorySlug" → "category_slug", "2nd line" → "f_2nd_line".
+// "shelfMark" → "shelf_mark", "2nd line" → "f_2nd_line".
 std::string FieldName(std::string_view column);
 
 // Gives names out that differ from all before, as protobuf compares them: also as JSON
