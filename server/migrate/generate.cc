@@ -149,7 +149,7 @@ Result<GeneratedMigration> Generate(const Schema* before, const Schema& after,
   for (Change& change : ChangesOfMeaning(was, is, options.renames)) {
     judged.push_back(std::move(change));
   }
-  const std::vector<Risk> risks = RisksOf(judged);
+  const std::vector<Risk> risks = RisksOf(judged, generator.typed_by_record());
   if (Status status = Unsafe(risks, options); !status.ok()) return status;
 
   RenderOptions render;

@@ -34,7 +34,8 @@ struct Risk {
 
 // Of the changes that Diff has between two models that are made of schemas, by what a column
 // means (its field); those between other models are judged by their texts alone.
-std::vector<Risk> RisksOf(const std::vector<Change>& changes);
+// `typed_by_record`: as the generator says.
+std::vector<Risk> RisksOf(const std::vector<Change>& changes, bool typed_by_record = false);
 
 // Columns that are there before and after with the same texts, and yet hold something else
 // (SQLite: int64 becomes int32), as kAlterColumn: for RisksOf, not to be rendered.

@@ -101,6 +101,10 @@ class Generator {
   // not, a script runs as a whole or not at all, and a table that is there is left alone.
   virtual bool repeatable() const { return false; }
 
+  // Whether each record has the types that it was written with, so that servers read those
+  // of a widened field whether they know of it or not. Where not, a column has one type.
+  virtual bool typed_by_record() const { return false; }
+
   // What this kind of database cannot have of the entities' indexes, with file and
   // line: FAILED_PRECONDITION, reason UNSUPPORTED_INDEX.
   virtual Status Check(const std::vector<const schema::Entity*>& entities) const = 0;

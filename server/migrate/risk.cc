@@ -78,6 +78,8 @@ std::string Listed(const std::vector<std::string>& names) {
 
 class Judge {
  public:
+  explicit Judge(bool typed_by_record) : typed_by_record_(typed_by_record) {}
+
   std::vector<Risk> Run(const std::vector<Change>& changes) {
     for (const Change& change : changes) {
       table_ = change.table;
@@ -212,7 +214,7 @@ class Judge {
     if (before.field == nullptr || after.field == nullptr) return AlterTexts(before, after);
     if (after.folded) return;
     const Field &was = *before.field, &is = *after.field;
-    const bool other_type = before.type != after.type;
+    const bool other_type = before.type != after.type && !typed_by_record_;
     const Turn turn = TurnOf(was, is);
     const std::string becomes =
         "changes the column " + column_ + " from " + TypeName(was) + " to " + TypeName(is);
@@ -220,7 +222,7 @@ class Judge {
         "1. Add a field with a number of its own, and write both. 2. Copy what the rows hold "
         "from the old one to the new one. 3. Read the new one alone. 4. Drop the old one.";
     const bool id = was.role == schema::Role::kId || is.role == schema::Role::kId;
-    if (id && (turn != Turn::kSame || other_type || was.role != is.role)) {
+    if (id && (turn != Turn::kSame || before.type != after.type || was.role != is.role)) {
       Add(Risk::Kind::kImpossible, column_, becomes + ", and it is an id",
           "What refers to a record knows its id as it is. Make a new entity, and copy the records "
           "by its API.");
@@ -286,13 +288,16 @@ class Judge {
     }
   }
 
+  const bool typed_by_record_;
   std::string table_, column_;
   std::vector<Risk> risks_;
 };
 
 }  // namespace
 
-std::vector<Risk> RisksOf(const std::vector<Change>& changes) { return Judge().Run(changes); }
+std::vector<Risk> RisksOf(const std::vector<Change>& changes, bool typed_by_record) {
+  return Judge(typed_by_record).Run(changes);
+}
 
 std::vector<Change> ChangesOfMeaning(const DatabaseModel& before, const DatabaseModel& after,
                                      const Renames& renames) {

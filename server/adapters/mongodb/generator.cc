@@ -193,6 +193,7 @@ class JsonGenerator : public migrate::Generator {
   std::string_view folder() const override { return "mongodb"; }
 
   bool repeatable() const override { return true; }
+  bool typed_by_record() const override { return true; }
 
   Status Check(const Entities& entities) const override {
     for (const Entity* entity : entities) {

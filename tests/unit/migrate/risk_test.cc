@@ -37,6 +37,17 @@ TEST(Risks, AWidenedTypeBreaksServersWhereTheDatabaseSeesIt) {
   EXPECT_EQ(same->up, "");
 }
 
+TEST(Risks, WhereEachRecordHasItsTypesAWidenedOneBreaksNothing) {
+  const auto before = BookOf("int32 n = 2;"), after = BookOf("int64 n = 2;");
+  const DatabaseModel was = ModelOf(kOnline, EntitiesOf(*before));
+  const DatabaseModel is = ModelOf(kOnline, EntitiesOf(*after));
+  const std::vector<Change> changes = Diff(was, is), back = Diff(is, was);
+  EXPECT_EQ(RisksOf(changes, false).size(), 1u);
+  EXPECT_EQ(RisksOf(changes, true).size(), 0u);
+  ASSERT_EQ(RisksOf(back, true).size(), 1u);
+  EXPECT_EQ(RisksOf(back, true)[0].kind, Risk::Kind::kLosesData);
+}
+
 TEST(Risks, ANarrowedTypeLosesDataAlsoWhereTheDatabaseDoesNotSeeIt) {
   const auto before = BookOf("int64 n = 2;"), after = BookOf("int32 n = 2;");
   for (const Dialect* dialect : {static_cast<const Dialect*>(&kOnline),
