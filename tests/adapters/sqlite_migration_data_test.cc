@@ -141,7 +141,8 @@ TEST_F(SqliteMigratorData, RowsThatReferToNothingFailTheCommit) {
     const Status status = locked ? migrator_.WithLock(run) : run();
     EXPECT_EQ(status.code(), Code::kFailedPrecondition);
     EXPECT_THAT(status, HasReason("MIGRATION_FAILED"));
-    EXPECT_THAT(status.message(), HasSubstr("The table \"b\" has 2 rows that refer to rows of \"a\""));
+    EXPECT_THAT(status.message(),
+                HasSubstr("The table \"b\" has 2 rows that refer to rows of \"a\""));
     EXPECT_THAT(*migrator_.History(), IsEmpty());
     EXPECT_THAT(Rows("SELECT * FROM b"), IsEmpty());
   }

@@ -53,6 +53,13 @@ std::string ColumnLine(const TableModel& table, const ColumnModel& column) {
   return line;
 }
 
+// One line, whatever is in the text.
+std::string Comment(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  std::ranges::replace(text, '\r', ' ');
+  return "-- " + text + "\n";
+}
+
 // sqlite.org/lang_altertable.html, "ALTER TABLE ADD COLUMN".
 bool CanAdd(const ColumnModel& column) {
   if (!column.rest.empty()) return false;
@@ -225,9 +232,21 @@ class Rebuild {
 }  // namespace
 
 std::string AlterTableSql(const std::vector<Change>& changes, const TableModel& before,
-                          const TableModel& after) {
-  if (std::optional<std::string> plain = Plain(changes, before, after)) return *std::move(plain);
-  return Rebuild(changes, before, after).Sql();
+                          const TableModel& after, bool down) {
+  TableModel made = after;
+  std::string sql;
+  for (const Change& change : changes) {
+    const bool unmet = down && change.kind == Kind::kAddColumn && change.column_after->not_null &&
+                       !ReferencesOf(made, change.name).empty();
+    if (!unmet) continue;
+    std::erase_if(made.references, [&](const ReferenceModel& reference) {
+      return reference.column == change.name;
+    });
+    sql += Comment("Left out: the foreign key of " + after.name + "." + change.name +
+                   ". Rows that are there refer to nothing.");
+  }
+  if (std::optional<std::string> plain = Plain(changes, before, made)) return sql + *plain;
+  return sql + Rebuild(changes, before, made).Sql();
 }
 
 }  // namespace storegate::sqlite

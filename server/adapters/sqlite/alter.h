@@ -19,8 +19,11 @@ inline constexpr std::string_view kNewTablePrefix = "_storegate_new_";
 // tells it (sqlite.org/lang_altertable.html, "Making Other Kinds Of Table Schema Changes"),
 // keeping rows, what AUTOINCREMENT has counted, and columns and indexes that neither the
 // changes nor `after` name. Foreign keys of the connection must be off.
+//
+// `down`: a column that comes back without its values, and is never NULL, comes back without
+// its foreign key, which no row would meet.
 std::string AlterTableSql(const std::vector<migrate::Change>& changes,
                           const repository::TableModel& before,
-                          const repository::TableModel& after);
+                          const repository::TableModel& after, bool down);
 
 }  // namespace storegate::sqlite

@@ -55,8 +55,8 @@ std::string SqliteDdl::IndexColumn(const schema::IndexField& field) const {
 std::string SqliteDdl::AlterTable(const std::vector<migrate::Change>& changes,
                                   const repository::TableModel& before,
                                   const repository::TableModel& after,
-                                  const migrate::RenderOptions&) const {
-  return AlterTableSql(changes, before, after);
+                                  const migrate::RenderOptions& options) const {
+  return AlterTableSql(changes, before, after, options.down);
 }
 
 std::string SqliteDdl::CreateIndex(const std::string& table, const repository::IndexModel& index,
