@@ -343,8 +343,9 @@ void Connection::ForgetStatements() {
   forget_ = !options_.transaction_pooler;
 }
 
-Rows Connection::Script(const std::string& sql, Deadline deadline) {
+Rows Connection::Script(const std::string& sql, Deadline deadline, size_t* done) {
   deadline_ = deadline;
+  if (done != nullptr) *done = 0;
   if (lost_ || PQexitPipelineMode(handle_.get()) != 1 ||
       PQsendQuery(handle_.get(), sql.c_str()) != 1) {
     lost_ = true;
@@ -356,6 +357,7 @@ Rows Connection::Script(const std::string& sql, Deadline deadline) {
     if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
       lost_ = true;  // nobody here has, or takes, what it is about
     }
+    if (done != nullptr && !Failed(rows.get())) ++*done;
     if (answer == nullptr || !Failed(answer.get())) answer = std::move(rows);
     if (lost_) break;
   }

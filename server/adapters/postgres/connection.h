@@ -99,8 +99,9 @@ class Connection {
   void ForgetStatements();
 
   // Statements of a text that is run as it stands, outside of pipelines. Null when
-  // the connection is lost; else the last answer, or the first error.
-  Rows Script(const std::string& sql, Deadline deadline);
+  // the connection is lost; else the last answer, or the first error. `done` gets the
+  // number of statements that ended well.
+  Rows Script(const std::string& sql, Deadline deadline, size_t* done = nullptr);
 
   PGconn* handle() const { return handle_.get(); }
   int64_t statements() const { return statements_; }

@@ -18,6 +18,24 @@ class PostgresDdl : public migrate::Dialect {
   Result<std::string> PredicateSql(const schema::Entity& entity,
                                    std::string_view where) const override;
   bool InlineReferences() const override { return false; }
+
+  // alter.cc. Online, so that nobody waits for long: checks and foreign keys are made NOT
+  // VALID and validated in a transaction of their own, rows are filled in batches, and NOT
+  // NULL is set by a check that was validated. A change of type writes the table anew, and
+  // holds it meanwhile.
+  std::string AlterTable(const std::vector<migrate::Change>& changes,
+                         const repository::TableModel& before,
+                         const repository::TableModel& after,
+                         const migrate::RenderOptions& options) const override;
+  std::string AddReference(const std::string& table, const repository::ReferenceModel& reference,
+                           const migrate::RenderOptions& options) const override;
+  // One whose name is not known is found by its column.
+  std::string DropReference(const std::string& table,
+                            const repository::ReferenceModel& reference) const override;
+  std::string CreateIndex(const std::string& table, const repository::IndexModel& index,
+                          const migrate::RenderOptions& options) const override;
+  std::string DropIndex(const std::string& table, const repository::IndexModel& index,
+                        const migrate::RenderOptions& options) const override;
 };
 
 // ` DESC NULLS LAST`: how an index has the field, and how a list is ordered by it.

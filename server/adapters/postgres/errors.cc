@@ -1,5 +1,6 @@
 #include "server/adapters/postgres/errors.h"
 
+#include <charconv>
 #include <string_view>
 
 #include "server/base/log.h"
@@ -111,6 +112,55 @@ std::string_view Trimmed(const char* text) {
   return trimmed;
 }
 
+// "the index" and what it is of, as the database names them; names alone are shown.
+std::string Named(std::string_view word, const PGresult* rows, int field) {
+  const std::string_view name = FieldOf(rows, field);
+  return std::string(word) + (name.empty() ? "" : " " + Quoted(name));
+}
+
+// Why a script was refused, in our words; "" for what is rare.
+std::string WhyRefused(const PGresult* rows) {
+  const std::string_view state = StateOf(rows);
+  const std::string of = FieldOf(rows, PG_DIAG_TABLE_NAME).empty()
+                             ? ""
+                             : Named(" of the table", rows, PG_DIAG_TABLE_NAME);
+  if (state == "23505") {
+    return Named("rows share a value that must be unique by", rows, PG_DIAG_CONSTRAINT_NAME) + of +
+           "; change or delete all but one of each";
+  }
+  if (state == "23503") {
+    return "rows refer to what is not there, by " +
+           Named("the foreign key", rows, PG_DIAG_CONSTRAINT_NAME) + of;
+  }
+  if (state == "23514") {
+    return "rows are not as " + Named("the check", rows, PG_DIAG_CONSTRAINT_NAME) + of + " wants";
+  }
+  if (state == "23502") {
+    return "rows have no value in " + Named("the column", rows, PG_DIAG_COLUMN_NAME) + of;
+  }
+  if (state == "22P02" || state == "22007" || state == "22008" || state == "42846" ||
+      state == "42804") {
+    return "a value cannot be what its type would be";
+  }
+  if (state == "22003") return "a number does not fit its type";
+  if (state == "42P07" || state == "42701" || state == "42710" || state == "42P06") {
+    return "what it makes is there already";
+  }
+  if (state == "42P01") return "a table or index that it names is not there";
+  if (state == "42703") return "a column that it names is not there";
+  if (state == "42704" || state == "42883") {
+    return "a type, function, constraint or the like that it names is not there";
+  }
+  if (state == "42601") return "this is no SQL that PostgreSQL can read";
+  if (state == "42501") return "the user may not do that";
+  if (state == "2BP01") return "others depend on what it drops";
+  if (state == "25001") return "it cannot be part of a transaction; see `no transaction`";
+  if (state == "55P03" || state.starts_with("40")) {
+    return "others had what it needs locked for all of the time that it was tried";
+  }
+  return "";
+}
+
 Status CannotOpen(std::string why) {
   return Status(Code::kFailedPrecondition, "CANNOT_OPEN_DATABASE", std::move(why));
 }
@@ -198,12 +248,37 @@ Status UnsupportedDatabase(PGconn* handle) {
                     Quoted(encoding == nullptr ? "" : encoding));
 }
 
-Status ScriptFailure(const PGresult* rows, const std::string& what) {
+Status ScriptFailure(const PGresult* rows, const std::string& what, int line,
+                     std::string_view kept) {
   Failure failure = Explain(rows);
-  if (failure.what == What::kDatabase || failure.what == What::kLocked) return failure.status;
+  if (failure.what == What::kDatabase) return failure.status;
   if (failure.what != What::kStatement) LogFailure(rows);
+  std::string text = what + " failed";
+  if (line > 0) text += " at line " + std::to_string(line);
+  if (const std::string why = WhyRefused(rows); !why.empty()) text += ": " + why;
   return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
-                what + " failed. Nothing of it was kept; the log says why.");
+                text + ". " + std::string(kept) + "; the log says why.");
+}
+
+size_t PositionOf(const PGresult* rows) {
+  size_t position = 0;
+  const std::string_view text = FieldOf(rows, PG_DIAG_STATEMENT_POSITION);
+  std::from_chars(text.data(), text.data() + text.size(), position);
+  return position;
+}
+
+bool LostToOthers(const PGresult* rows) {
+  const std::string_view state = StateOf(rows);
+  return state == "55P03" || state.starts_with("40");
+}
+
+bool SharesValue(const PGresult* rows) { return StateOf(rows) == "23505"; }
+
+bool NotAllowed(const PGresult* rows) { return StateOf(rows) == "42501"; }
+
+bool UnknownType(const PGresult* rows) {
+  const std::string_view state = StateOf(rows);
+  return state == "42704" || state == "42883";
 }
 
 bool MadeByAnother(const PGresult* rows) {

@@ -3,7 +3,9 @@
 // never to a caller.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include <libpq-fe.h>
 
@@ -61,9 +63,21 @@ Status Unavailable(PGconn* handle);
 Status InvalidUrl();
 Status UnsupportedDatabase(PGconn* handle);
 
-// Of a script (migrations): FAILED_PRECONDITION, reason MIGRATION_FAILED, where the
-// database refuses the SQL; else what Explain says.
-Status ScriptFailure(const PGresult* rows, const std::string& what);
+// Of a script (migrations), named by `what`: FAILED_PRECONDITION, reason MIGRATION_FAILED,
+// where the database refuses the SQL, saying why in our words; else what Explain says.
+// `line`: of the statement; 0 where it is not known. `kept`: of what was done before it.
+Status ScriptFailure(const PGresult* rows, const std::string& what, int line = 0,
+                     std::string_view kept = "Nothing of it was kept");
+// Where in the script the database saw it: the so-manieth character, from 1; 0: not said.
+size_t PositionOf(const PGresult* rows);
+// Whether others had what it needs locked: the same again may do.
+bool LostToOthers(const PGresult* rows);
+// Whether rows share a value of a unique index; its name is in Explain's `constraint`.
+bool SharesValue(const PGresult* rows);
+// Whether the user may not do it.
+bool NotAllowed(const PGresult* rows);
+// Whether a name of a type, function or class of operators is known to nobody.
+bool UnknownType(const PGresult* rows);
 // Whether it is about a table that is made by two at once.
 bool MadeByAnother(const PGresult* rows);
 // Whether a table is missing.

@@ -1,22 +1,29 @@
+// History, transactions and the lock. Steps are in migration_steps.cc, rows and the kept
+// schema in migration_data.cc.
 #include "server/adapters/postgres/migrations.h"
 
-#include <chrono>
+#include <algorithm>
+#include <random>
+#include <set>
 #include <thread>
 #include <utility>
 
+#include "server/adapters/postgres/describe.h"
 #include "server/adapters/postgres/errors.h"
+#include "server/adapters/postgres/migration_rows.h"
+#include "server/adapters/postgres/rehearse.h"
 #include "server/migrate/ddl.h"
 
 namespace storegate::postgres {
 
 using repository::AppliedMigration;
+using repository::DatabaseModel;
+using repository::Step;
+using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using State = AppliedMigration::State;
 
 namespace {
-
-// Any number will do that no other program takes: "storegat" in ASCII.
-constexpr int64_t kLock = 0x73746f7265676174;
-constexpr std::chrono::milliseconds kPause{100};
 
 constexpr std::string_view kHistoryTable =
     "CREATE TABLE IF NOT EXISTS \"_storegate_migrations\" (\n"
@@ -27,20 +34,79 @@ constexpr std::string_view kHistoryTable =
     "  \"duration_ms\" bigint NOT NULL\n"
     ")";
 
-std::string TextAt(const Rows& rows, int row, int column) {
-  return {PQgetvalue(rows.get(), row, column),
-          static_cast<size_t>(PQgetlength(rows.get(), row, column))};
+// What a history of an earlier version lacks. Defaults, so that such a version can go on
+// writing rows.
+constexpr std::string_view kHistoryAdded[][2] = {
+    {"state", "text NOT NULL DEFAULT 'applied'"}, {"steps_done", "integer NOT NULL DEFAULT 0"},
+    {"applied_by", "text NOT NULL DEFAULT ''"},   {"error", "text NOT NULL DEFAULT ''"},
+    {"needs", "integer NOT NULL DEFAULT 0"},
+};
+
+constexpr std::pair<State, std::string_view> kStates[] = {
+    {State::kApplied, "applied"}, {State::kApplying, "applying"}, {State::kReverting, "reverting"}};
+
+std::string NameOf(State state) {
+  for (const auto& [each, name] : kStates) {
+    if (each == state) return std::string(name);
+  }
+  return "applied";
 }
 
-int64_t NumberAt(const Rows& rows, int row, int column) {
-  return static_cast<int64_t>(Big64(PQgetvalue(rows.get(), row, column)));
+State StateOf(std::string_view text) {
+  for (const auto& [state, name] : kStates) {
+    if (name == text) return state;
+  }
+  return State::kApplied;
 }
 
-Status NoRow() {
-  return Status(Code::kInternal, "DATABASE_ERROR", "A statement answered with no row.");
+// Between two tries of a transaction that others were in the way of; doubled each time.
+constexpr milliseconds kPauseMin{100}, kPauseMax{5000};
+
+milliseconds Jittered(milliseconds pause) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return milliseconds(
+      std::uniform_int_distribution<int64_t>(pause.count() / 2, pause.count())(random));
+}
+
+Options ForMigrations(Options options) {
+  if (options.migration_url.empty()) return options;
+  options.url = options.migration_url;
+  options.transaction_pooler = false;
+  return options;
 }
 
 }  // namespace
+
+PostgresMigrator::PostgresMigrator(const Options& options)
+    : options_(ForMigrations(options)), lock_timeout_(options.migration_timeout) {}
+
+void PostgresMigrator::SetLockTimeout(int64_t millis) { lock_timeout_ = milliseconds(millis); }
+
+Status PostgresMigrator::WithLock(const std::function<Status()>& work) {
+  if (lock_ != nullptr) {
+    return Status(Code::kInternal, "MIGRATION_LOCKED", "The migration lock is taken already.");
+  }
+  Result<std::unique_ptr<MigrationLock>> lock =
+      MigrationLock::Take(options_, lock_timeout_,
+                          [this](const repository::LockHolder& holder) { TellWaiting(holder); });
+  if (!lock.ok()) return lock.status();
+  lock_ = *std::move(lock);
+  Status status = work();
+  lock_.reset();
+  return status;
+}
+
+void PostgresMigrator::AtMigration(int number) {
+  if (lock_ != nullptr) lock_->At(number);
+}
+
+Status PostgresMigrator::CheckLock() { return lock_ == nullptr ? Status() : lock_->Held(); }
+
+Status PostgresMigrator::Ask(const char* text) {
+  Sql sql;
+  sql.text = text;
+  return connection_->Ask(sql, Deadline::max()).status();
+}
 
 Status PostgresMigrator::Connect() {
   if (connection_ != nullptr && connection_->Fresh()) return {};
@@ -48,100 +114,43 @@ Status PostgresMigrator::Connect() {
       Connection::Open(options_, Connection::Use::kRead);
   if (!connection.ok()) return connection.status();
   connection_ = *std::move(connection);
+  // A statement of a gateway that was killed ends within a second, and does not go on beside
+  // the next one's. Not every system can; not one that waits for it, either.
+  if (!options_.transaction_pooler) {
+    connection_->Script("SET client_connection_check_interval = 1000", Deadline::max());
+  }
   return {};
 }
 
-std::string PostgresMigrator::Holder(Connection* connection) {
-  Sql sql;
-  sql.text =
-      "SELECT coalesce(nullif(a.application_name, ''), 'a program') || ', process ' || l.pid ||"
-      " coalesce(' from ' || host(a.client_addr), '')"
-      " FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid"
-      " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-      " AND (l.classid::bigint << 32 | l.objid::bigint) = ";
-  sql.Append(kLock, Kind::kInt8);
-  Result<Rows> rows = connection->Ask(sql, Deadline::max());
-  if (!rows.ok() || PQntuples(rows->get()) == 0) return "";
-  return TextAt(*rows, 0, 0);
-}
-
-Status PostgresMigrator::TakeLock(Connection* connection) {
-  // Behind a pooler only a transaction is one session's; it stays open meanwhile.
-  const bool pooled = options_.transaction_pooler;
-  if (pooled) {
-    Sql begin;
-    begin.text = "BEGIN";
-    if (Result<Rows> begun = connection->Ask(begin, Deadline::max()); !begun.ok()) {
-      return begun.status();
-    }
-  }
-  Sql sql;
-  sql.text = pooled ? "SELECT pg_try_advisory_xact_lock(" : "SELECT pg_try_advisory_lock(";
-  sql.Append(kLock, Kind::kInt8);
-  sql.text += ")";
-  const Deadline until = steady_clock::now() + options_.migration_timeout;
-  while (true) {
-    Result<Rows> rows = connection->Ask(sql, Deadline::max());
-    if (!rows.ok()) return rows.status();
-    if (PQntuples(rows->get()) != 1) return NoRow();
-    if (PQgetvalue(rows->get(), 0, 0)[0] != 0) return {};
-    if (Expired(until)) break;
-    std::this_thread::sleep_for(kPause);
-  }
-  const std::string holder = Holder(connection);
-  return Status(Code::kFailedPrecondition, "MIGRATION_LOCKED",
-                "The migration lock was held by another for the whole of " +
-                    std::to_string(options_.migration_timeout.count()) + " ms" +
-                    (holder.empty() ? "" : ": " + holder) +
-                    ". Wait until it is done, or end it.");
-}
-
-Status PostgresMigrator::WithLock(const std::function<Status()>& work) {
-  if (locked_) {
-    return Status(Code::kInternal, "MIGRATION_LOCKED", "The migration lock is taken already.");
-  }
-  // Its own connection: the lock goes with it, whatever happens to the others.
-  Result<std::unique_ptr<Connection>> lock = Connection::Open(options_, Connection::Use::kRead);
-  if (!lock.ok()) return lock.status();
-  // A migration may take longer than an idle transaction is allowed to.
-  if (options_.transaction_pooler == false) {
-    Sql patience;
-    patience.text = "SELECT set_config('idle_in_transaction_session_timeout', '0', false)";
-    if (Result<Rows> set = (*lock)->Ask(patience, Deadline::max()); !set.ok()) {
-      return set.status();
-    }
-  }
-  if (Status status = TakeLock(lock->get()); !status.ok()) return status;
-  locked_ = true;
-  Status status = work();
-  locked_ = false;
-  return status;
-}
-
-Status PostgresMigrator::InTransaction(const std::function<Status()>& work) {
+PostgresMigrator::Outcome PostgresMigrator::TryTransaction(const std::function<Outcome()>& work) {
   if (Status status = Connect(); !status.ok()) return status;
-  const auto bracket = [this](const char* text) {
-    Sql sql;
-    sql.text = text;
-    return connection_->Ask(sql, Deadline::max()).status();
-  };
-  if (Status status = bracket("BEGIN"); !status.ok()) return status;
-  Status status = work();
+  if (Status status = Ask("BEGIN"); !status.ok()) return status;
+  Sql wait;
+  wait.text = "SELECT set_config('lock_timeout', ";
+  wait.Append(std::to_string(options_.migration_lock_wait.count()), Kind::kText);
+  wait.text += ", true)";
+  Outcome outcome = connection_->Ask(wait, Deadline::max()).status();
+  if (outcome.status.ok()) outcome = work();
   if (connection_->lost()) {
     connection_.reset();
-    return status.ok() ? ConnectionLost() : status;
+    return outcome.status.ok() ? ConnectionLost() : outcome.status;
   }
+  // What the script made is not as it was when statements were prepared.
+  connection_->ForgetStatements();
   const bool within = PQtransactionStatus(connection_->handle()) != PQTRANS_IDLE;
-  if (!status.ok()) {
-    if (within && !bracket("ROLLBACK").ok()) connection_->Lose();
-    return status;
+  if (!outcome.status.ok()) {
+    if (within && !Ask("ROLLBACK").ok()) connection_->Lose();
+    connection_->ForgetSettings();
+    return outcome;
   }
   if (!within) {
     return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
                   "The SQL ended the transaction around it; it must neither begin nor end any. "
                   "What it did is kept, without a row of history.");
   }
-  status = bracket("COMMIT");
+  Sql commit;
+  commit.text = "COMMIT";
+  const Status status = connection_->Ask(commit, Deadline::max()).status();
   if (connection_->lost()) {
     connection_.reset();
     return CommitUnknown();
@@ -149,36 +158,84 @@ Status PostgresMigrator::InTransaction(const std::function<Status()>& work) {
   return status;
 }
 
-Status PostgresMigrator::RunScript(const std::string& what, const std::string& sql) {
-  const Rows answer = connection_->Script(sql, Deadline::max());
-  if (answer != nullptr && Failed(answer.get()) &&
-      PQresultStatus(answer.get()) != PGRES_EMPTY_QUERY) {
-    return ScriptFailure(answer.get(), what);
+Status PostgresMigrator::InTransaction(const std::function<Outcome()>& work) {
+  const Deadline until = steady_clock::now() + options_.migration_lock_patience;
+  for (milliseconds pause = kPauseMin;; pause = std::min(pause * 2, kPauseMax)) {
+    Outcome outcome = TryTransaction(work);
+    if (!outcome.again) return std::move(outcome.status);
+    if (Expired(until)) return InTheWay(outcome.status);
+    std::this_thread::sleep_for(Jittered(pause));
+    if (Status status = CheckLock(); !status.ok()) return status;
   }
-  return connection_->lost() ? ConnectionLost() : Status();
+}
+
+Status PostgresMigrator::InTheWay(const Status& status) {
+  if (status.reason() != "MIGRATION_FAILED" || !Connect().ok()) return status;
+  Sql sql;
+  sql.text =
+      "SELECT coalesce(nullif(application_name, ''), 'a program') || ', process ' || pid ||"
+      " coalesce(' from ' || host(client_addr), '') || ', open for ' ||"
+      " extract(epoch FROM clock_timestamp() - xact_start)::bigint || ' s'"
+      " FROM pg_catalog.pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+      " AND datname = current_database() ORDER BY xact_start LIMIT 1";
+  const Result<Rows> rows = connection_->Ask(sql, Deadline::max());
+  if (!rows.ok() || PQntuples(rows->get()) == 0) return status;
+  return Status(status.code(), status.reason(),
+                status.message() + " The oldest transaction there is that of " +
+                    TextAt(*rows, 0, 0) + ".");
 }
 
 Status PostgresMigrator::MakeHistory() {
-  const Rows answer = connection_->Script(std::string(kHistoryTable), Deadline::max());
+  Sql sql;
+  sql.text =
+      "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attnum > 0 AND NOT attisdropped"
+      " AND attrelid = to_regclass('\"_storegate_migrations\"')";
+  const Result<Rows> rows = connection_->Ask(sql, Deadline::max());
+  if (!rows.ok()) return rows.status();
+  std::set<std::string, std::less<>> columns;
+  for (int row = 0; row < PQntuples(rows->get()); ++row) columns.insert(TextAt(*rows, row, 0));
+  std::string script;
+  if (columns.empty()) script = std::string(kHistoryTable) + ";\n";
+  for (const auto& [name, type] : kHistoryAdded) {
+    if (columns.contains(name)) continue;
+    script += "ALTER TABLE \"_storegate_migrations\" ADD COLUMN IF NOT EXISTS \"" +
+              std::string(name) + "\" " + std::string(type) + ";\n";
+  }
+  if (script.empty()) return {};
+  const Rows answer = connection_->Script(script, Deadline::max());
   if (answer == nullptr) return ConnectionLost();
-  return Failed(answer.get()) ? ToStatus(answer.get()) : Status();
+  if (!Failed(answer.get())) return {};
+  // Two that make it at once: the one that comes second finds it the next time.
+  if (MadeByAnother(answer.get())) return Status(Code::kAborted, "CONFLICT", "Made by another.");
+  return ToStatus(answer.get());
 }
 
 Result<std::vector<AppliedMigration>> PostgresMigrator::History() {
   std::vector<AppliedMigration> history;
-  Status status = InTransaction([&]() -> Status {
-    if (Status made = MakeHistory(); !made.ok()) return made;
+  Status status = InTransaction([&]() -> Outcome {
+    history.clear();
+    if (Status made = MakeHistory(); !made.ok()) {
+      return {made, made.code() == Code::kAborted || made.reason() == "DATABASE_BUSY"};
+    }
     Sql sql;
     sql.text =
         "SELECT \"number\"::bigint, \"name\", \"checksum\","
-        " (extract(epoch FROM \"applied_at\") * 1000)::bigint, \"duration_ms\""
+        " (extract(epoch FROM \"applied_at\") * 1000)::bigint, \"duration_ms\", \"state\","
+        " \"steps_done\"::bigint, \"applied_by\", \"error\", \"needs\"::bigint"
         " FROM \"_storegate_migrations\" ORDER BY \"number\"";
-    Result<Rows> rows = connection_->Ask(sql, Deadline::max());
+    const Result<Rows> rows = connection_->Ask(sql, Deadline::max());
     if (!rows.ok()) return rows.status();
     for (int row = 0; row < PQntuples(rows->get()); ++row) {
-      history.push_back({static_cast<int>(NumberAt(*rows, row, 0)), TextAt(*rows, row, 1),
-                         TextAt(*rows, row, 2), NumberAt(*rows, row, 3),
-                         NumberAt(*rows, row, 4)});
+      history.push_back({.number = static_cast<int>(NumberAt(*rows, row, 0)),
+                         .name = TextAt(*rows, row, 1),
+                         .checksum = TextAt(*rows, row, 2),
+                         .applied_at_millis = NumberAt(*rows, row, 3),
+                         .duration_millis = NumberAt(*rows, row, 4),
+                         .state = StateOf(TextAt(*rows, row, 5)),
+                         .steps_done = static_cast<int>(NumberAt(*rows, row, 6)),
+                         .applied_by = TextAt(*rows, row, 7),
+                         .error = TextAt(*rows, row, 8),
+                         .needs = static_cast<int>(NumberAt(*rows, row, 9))});
     }
     return {};
   });
@@ -186,43 +243,95 @@ Result<std::vector<AppliedMigration>> PostgresMigrator::History() {
   return history;
 }
 
-Status PostgresMigrator::Apply(const AppliedMigration& row, const std::string& sql) {
-  return InTransaction([&]() -> Status {
-    if (Status made = MakeHistory(); !made.ok()) return made;
-    const auto start = steady_clock::now();
-    if (Status ran = RunScript("The migration " + row.name, sql); !ran.ok()) return ran;
-    if (PQtransactionStatus(connection_->handle()) == PQTRANS_IDLE) return {};
-    const auto took = steady_clock::now() - start;
-    const int64_t millis = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
-    Sql insert;
-    insert.text = "INSERT INTO \"_storegate_migrations\" VALUES (";
-    insert.Append(int64_t{row.number}, Kind::kInt4);
-    insert.text += ", ";
-    insert.Append(row.name, Kind::kText);
-    insert.text += ", ";
-    insert.Append(row.checksum, Kind::kText);
-    insert.text += ", ";
-    insert.Append(row.applied_at_millis, Kind::kTimestamptz);
-    insert.text += ", ";
-    insert.Append(millis, Kind::kInt8);
-    insert.text += ")";
-    return connection_->Ask(insert, Deadline::max()).status();
+Status PostgresMigrator::CheckUnchanged(const AppliedMigration& row) {
+  Sql sql;
+  sql.text = "SELECT \"state\", \"steps_done\"::bigint FROM \"_storegate_migrations\""
+             " WHERE \"number\" = ";
+  sql.Append(int64_t{row.number}, Kind::kInt4);
+  const Result<Rows> rows = connection_->Ask(sql, Deadline::max());
+  if (!rows.ok()) return rows.status();
+  if (PQntuples(rows->get()) == 0 || StateOf(TextAt(*rows, 0, 0)) != row.state) return {};
+  return NumberAt(*rows, 0, 1) < row.steps_done ? Status() : LockLost();
+}
+
+Status PostgresMigrator::WriteRow(const AppliedMigration& row, int64_t took_millis) {
+  Sql sql;
+  sql.text =
+      "INSERT INTO \"_storegate_migrations\" (\"number\", \"name\", \"checksum\", \"applied_at\","
+      " \"duration_ms\", \"state\", \"steps_done\", \"applied_by\", \"error\", \"needs\")"
+      " VALUES (";
+  const auto append = [&](const Value& value, Kind kind) {
+    if (!sql.places.empty()) sql.text += ", ";
+    sql.Append(value, kind);
+  };
+  append(int64_t{row.number}, Kind::kInt4);
+  append(row.name, Kind::kText);
+  append(row.checksum, Kind::kText);
+  append(row.applied_at_millis, Kind::kTimestamptz);
+  append(row.duration_millis + took_millis, Kind::kInt8);
+  append(NameOf(row.state), Kind::kText);
+  append(int64_t{row.steps_done}, Kind::kInt4);
+  append(row.applied_by, Kind::kText);
+  append(row.error, Kind::kText);
+  append(int64_t{row.needs}, Kind::kInt4);
+  sql.text +=
+      ") ON CONFLICT (\"number\") DO UPDATE SET \"name\" = excluded.\"name\","
+      " \"checksum\" = excluded.\"checksum\", \"applied_at\" = excluded.\"applied_at\","
+      " \"duration_ms\" = excluded.\"duration_ms\", \"state\" = excluded.\"state\","
+      " \"steps_done\" = excluded.\"steps_done\", \"applied_by\" = excluded.\"applied_by\","
+      " \"error\" = excluded.\"error\", \"needs\" = excluded.\"needs\"";
+  return connection_->Ask(sql, Deadline::max()).status();
+}
+
+Status PostgresMigrator::Record(const AppliedMigration& row) {
+  return InTransaction([&]() -> Outcome {
+    if (Status made = MakeHistory(); !made.ok()) return {made, made.code() == Code::kAborted};
+    Status status = WriteRow(row, 0);
+    const bool again = status.reason() == "DATABASE_BUSY";
+    return {std::move(status), again};
+  });
+}
+
+Status PostgresMigrator::Forget(int number) {
+  return InTransaction([&]() -> Outcome {
+    if (Status made = MakeHistory(); !made.ok()) return {made, made.code() == Code::kAborted};
+    Sql sql;
+    sql.text = "DELETE FROM \"_storegate_migrations\" WHERE \"number\" = ";
+    sql.Append(int64_t{number}, Kind::kInt4);
+    Status status = connection_->Ask(sql, Deadline::max()).status();
+    const bool again = status.reason() == "DATABASE_BUSY";
+    return {std::move(status), again};
   });
 }
 
 Status PostgresMigrator::Execute(const std::string& sql) {
-  return InTransaction([&] { return RunScript("Making the tables", sql); });
+  return InTransaction([&] { return RunScript("Making the tables", 0, sql); });
+}
+
+Status PostgresMigrator::Apply(const AppliedMigration& row, const std::string& sql) {
+  Step step;
+  step.script = sql;
+  return Run(step, row);
+}
+
+Result<DatabaseModel> PostgresMigrator::Describe() {
+  if (Status status = Connect(); !status.ok()) return status;
+  return DescribeTables(connection_.get());
+}
+
+Result<DatabaseModel> PostgresMigrator::Rehearse(const std::vector<Step>& steps) {
+  return RehearseSteps(options_, steps);
 }
 
 Result<std::vector<std::string>> PostgresMigrator::Parts(std::string_view table) {
   if (Status status = Connect(); !status.ok()) return status;
   Sql sql;
   sql.text =
-      "SELECT attname::text FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped"
+      "SELECT attname::text FROM pg_catalog.pg_attribute WHERE attnum > 0 AND NOT attisdropped"
       " AND attrelid = to_regclass(";
   sql.Append(migrate::QuoteIdentifier(table), Kind::kText);
   sql.text += ") ORDER BY attnum";
-  Result<Rows> rows = connection_->Ask(sql, Deadline::max());
+  const Result<Rows> rows = connection_->Ask(sql, Deadline::max());
   if (!rows.ok()) return rows.status();
   std::vector<std::string> columns;
   for (int row = 0; row < PQntuples(rows->get()); ++row) columns.push_back(TextAt(*rows, row, 0));

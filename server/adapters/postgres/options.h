@@ -28,8 +28,15 @@ struct Options {
   // it a second after it itself, at the latest (statement_timeout); a connection that
   // still says nothing is given up.
   std::chrono::milliseconds grace{2000};
+  // Where migrations connect to: directly, where `url` leads to a pooler. Empty: `url`.
+  std::string migration_url;
   // How long a migration waits for one that runs in another process.
-  std::chrono::milliseconds migration_timeout{30000};
+  std::chrono::milliseconds migration_timeout{5 * 60 * 1000};
+  // How long a statement of a migration that changes tables waits for a lock: whoever comes
+  // behind it waits as well. Then all of its transaction is taken back, and tried again…
+  std::chrono::milliseconds migration_lock_wait{2000};
+  // …for this long.
+  std::chrono::milliseconds migration_lock_patience{5 * 60 * 1000};
   // The URL leads to a pooler that gives a server connection for a transaction only
   // (PgBouncer's pool_mode = transaction): nothing is kept in a session then, neither
   // prepared statements nor settings.
