@@ -68,8 +68,9 @@ class Updates {
     Answer answer = link_.connection()->Write(command);
     if (const std::optional<Failure> failure = FailureOf(&answer)) {
       if (failure->what == Failure::What::kDuplicate) {
-        const std::string index =
-            failure->index.empty() ? "a unique index" : "the unique index " + Quoted(failure->index);
+        const std::string index = failure->index.empty()
+                                      ? "a unique index"
+                                      : "the unique index " + Quoted(failure->index);
         return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
                       what_ + " failed: " + index + " has one of its values already. What it did "
                               "before that is kept.");

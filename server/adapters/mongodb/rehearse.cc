@@ -22,11 +22,9 @@ namespace {
 
 struct Collection {
   bool view = false;
-  std::optional<Bson> collation;   // its own, which indexes take over
+  std::optional<Bson> collation;        // its own, which indexes take over
   std::map<std::string, Bson> indexes;  // by name, with their names
 };
-
-bool IsTrueIn(const bson_t* document, const char* key) { return FlagOf(document, key); }
 
 class Rehearsal {
  public:
@@ -41,7 +39,7 @@ class Rehearsal {
     if (name == "dropIndexes" || name == "deleteIndexes") DropIndexes(target, command);
     if (name == "collMod") Modify(target, command);
     if (name == "insert" || (name == "update" && Upserts(command)) ||
-        (name == "findAndModify" && IsTrueIn(command.get(), "upsert"))) {
+        (name == "findAndModify" && FlagOf(command.get(), "upsert"))) {
       collections_[target];
     }
     if (name == "aggregate") Aggregate(command);
@@ -66,7 +64,8 @@ class Rehearsal {
 
  private:
   static std::string Definition(const Collection& collection, const Bson& index) {
-    return IndexDefinition(index.get(), collection.collation ? collection.collation->get() : nullptr);
+    const std::optional<Bson>& collation = collection.collation;
+    return IndexDefinition(index.get(), collation ? collation->get() : nullptr);
   }
 
   std::string Create(const std::string& target, const Bson& command) {
@@ -82,7 +81,7 @@ class Rehearsal {
     if (to.empty()) return "must say \"to\": what the collection is to be called";
     auto node = collections_.extract(target);
     if (node.empty()) return "";
-    if (IsTrueIn(command.get(), "dropTarget")) collections_.erase(to);
+    if (FlagOf(command.get(), "dropTarget")) collections_.erase(to);
     if (collections_.contains(to)) {
       return "cannot call " + Quoted(target) + " " + Quoted(to) +
              ": there is a collection of that name";
@@ -174,7 +173,7 @@ class Rehearsal {
     }
     while (bson_iter_next(&element)) {
       const std::optional<Bson> update = DocumentAtIter(element);
-      if (update && IsTrueIn(update->get(), "upsert")) return true;
+      if (update && FlagOf(update->get(), "upsert")) return true;
     }
     return false;
   }
