@@ -23,15 +23,20 @@ const Entity* EntityOf(const Entities& entities, std::string_view table) {
   return nullptr;
 }
 
-bool Has(const TableModel& table, const ReferenceModel& reference) {
-  return std::ranges::any_of(table.references, [&](const ReferenceModel& each) {
-    return SameReference(each, reference);
-  });
-}
-
 bool AnyReferences(const DatabaseModel& database) {
   return std::ranges::any_of(database.tables,
                              [](const TableModel& table) { return !table.references.empty(); });
+}
+
+const ReferenceModel* FindSame(const TableModel& table, const ReferenceModel& reference) {
+  const auto found = std::ranges::find_if(
+      table.references, [&](const ReferenceModel& each) { return SameReference(each, reference); });
+  return found == table.references.end() ? nullptr : &*found;
+}
+
+// One that was made and not held against the rows that were there: it was cut short.
+bool IsUnfinished(const ReferenceModel& reference) {
+  return reference.rest.find("NOT VALID") != std::string::npos;
 }
 
 // Whether both ends of it are there.
@@ -119,7 +124,10 @@ std::vector<ReferenceChange> ReferenceChanges(const Generator& generator,
     const TableModel* table = database.Table(wanted.name);
     if (table == nullptr) continue;
     for (const ReferenceModel& reference : wanted.references) {
-      if (Has(*table, reference) || !CanBe(database, *table, reference)) continue;
+      const ReferenceModel* there = FindSame(*table, reference);
+      if (there != nullptr && !IsUnfinished(*there)) continue;
+      if (!CanBe(database, *table, reference)) continue;
+      if (there != nullptr) changes.push_back({false, wanted.name, *there});
       changes.push_back({true, wanted.name, reference});
     }
   }
@@ -172,8 +180,7 @@ Status Reconcile(Migrator& migrator, const Generator& generator, const Entities&
     }
     if (!change.add) {
       return Reworded(ran, "The foreign key of " + change.Text() +
-                               ", which lives in another database, could not be dropped: " +
-                               ran.message());
+                               " could not be dropped: " + ran.message());
     }
     TakeOut(migrator, generator, change);
     return Reworded(ran, "The foreign key of " + change.Text() +
