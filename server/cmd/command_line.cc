@@ -15,6 +15,34 @@ std::pair<std::string, std::string> SplitDatabase(const std::string& text) {
   return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
+using Which = ConfigFlags::Which;
+
+bool Wanted(std::string_view key, Which which) {
+  if (which == Which::kAll || key == "proto" || key == "descriptor_set") return true;
+  if (which == Which::kSchema) return false;
+  for (std::string_view each : {"migrations", "migrate_lock_timeout_ms", "log_level",
+                                "pool.connect_timeout_ms", "postgres.transaction_pooler"}) {
+    if (key == each) return true;
+  }
+  return key.starts_with("mongodb.");
+}
+
+// The table's name, and a shorter one where a subcommand has it.
+std::string FlagNames(const ConfigKey& key, Which which) {
+  const bool folder = which == Which::kDatabases && key.name == "migrations";
+  return folder ? "--dir," + key.FlagName() : key.FlagName();
+}
+
+// An option that takes NAME=VALUE, any number of times.
+void AddPairs(CLI::App* app, const std::string& name, std::vector<std::string>* values,
+              const std::string& help, const std::string& type) {
+  app->add_option(name, *values, help)
+      ->type_name(type)
+      ->expected(1)
+      ->take_all()
+      ->allow_extra_args(false);
+}
+
 }  // namespace
 
 void ConfigFlags::AddTo(CLI::App* app, Which which) {
@@ -22,33 +50,29 @@ void ConfigFlags::AddTo(CLI::App* app, Which which) {
                   "YAML file of the configuration (environment: STOREGATE_CONFIG)")
       ->type_name("FILE");
   for (const ConfigKey& key : ConfigKeys()) {
-    bool schema = key.name == "proto" || key.name == "descriptor_set";
-    if (which == Which::kSchema && !schema) continue;
+    if (!Wanted(key.name, which)) continue;
     // Const: CLI11 takes a variable here for the one to set.
     const std::string help =
         key.default_text.empty() ? key.help : key.help + " [" + key.default_text + "]";
     CLI::Option* option =
         key.value_name.empty()
-            ? app->add_flag(key.FlagName(), help)
+            ? app->add_flag(FlagNames(key, which), help)
             : app->add_option_function<std::string>(
-                  key.FlagName(), [](const std::string&) {}, help)->type_name(key.value_name);
+                  FlagNames(key, which), [](const std::string&) {}, help)->type_name(key.value_name);
     options_.emplace_back(key.name, option);
   }
   if (which == Which::kSchema) return;
-  app->add_option("--database", databases_,
-                  "A database by name, main where none is given; may be repeated "
-                  "[main=sqlite:storegate.db]")
-      ->type_name("[NAME=]URL")
-      ->expected(1)
-      ->take_all()
-      ->allow_extra_args(false);
-  app->add_option("--route", routes_,
-                  "The database that a store, by its full name, lives in, if not main; may be "
-                  "repeated")
-      ->type_name("STORE=NAME")
-      ->expected(1)
-      ->take_all()
-      ->allow_extra_args(false);
+  AddPairs(app, "--database", &databases_,
+           "A database by name, main where none is given; may be repeated "
+           "[main=sqlite:storegate.db]",
+           "[NAME=]URL");
+  AddPairs(app, "--route", &routes_,
+           "The database that a store, by its full name, lives in, if not main; may be repeated",
+           "STORE=NAME");
+  AddPairs(app, "--migration-url", &migration_urls_,
+           "The URL that migrations reach a PostgreSQL database by, where --database leads to a "
+           "pooler; may be repeated",
+           "[NAME=]URL");
 }
 
 Result<Config> ConfigFlags::Load(const Environment& environment) const {
@@ -59,6 +83,10 @@ Result<Config> ConfigFlags::Load(const Environment& environment) const {
   for (const std::string& text : databases_) {
     auto [name, url] = SplitDatabase(text);
     flags.emplace_back("databases." + name, url);
+  }
+  for (const std::string& text : migration_urls_) {
+    auto [name, url] = SplitDatabase(text);
+    flags.emplace_back("migration_urls." + name, url);
   }
   for (const std::string& text : routes_) {
     // A store without "=NAME" is refused as a route to the database "".

@@ -11,12 +11,13 @@
 
 namespace storegate::cmd {
 
-// Adds the flags of all keys, --database, --route and --config to a subcommand,
-// and answers what was given once it is parsed.
+// Adds the flags of all keys, --database, --route, --migration-url and --config to a
+// subcommand, and answers what was given once it is parsed.
 class ConfigFlags {
  public:
-  // Where only the schema matters, only the flags that choose it are there.
-  enum class Which { kAll, kSchema };
+  // Where only the schema matters, only the flags that choose it are there; where
+  // nothing is served, those of databases and migrations too, --dir for --migrations.
+  enum class Which { kAll, kDatabases, kSchema };
   void AddTo(CLI::App* app, Which which);
 
   // REQUIRES: parsed. The file of --config, else of STOREGATE_CONFIG.
@@ -27,6 +28,7 @@ class ConfigFlags {
   std::string config_path_;
   std::vector<std::string> databases_;
   std::vector<std::string> routes_;
+  std::vector<std::string> migration_urls_;
 };
 
 }  // namespace storegate::cmd

@@ -16,6 +16,10 @@ namespace {
 constexpr std::string_view kPrefix = "STOREGATE_";
 constexpr std::string_view kDatabases = "databases.";
 constexpr std::string_view kRoutes = "routes.";
+constexpr std::string_view kMigrationUrls = "migration_urls.";
+// Maps of a database's name to a URL: key, and what their variables begin with.
+constexpr std::pair<std::string_view, std::string_view> kUrlMaps[] = {
+    {kDatabases, "STOREGATE_DATABASES_"}, {kMigrationUrls, "STOREGATE_MIGRATION_URLS_"}};
 
 bool IsStoreName(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.back() != '.' &&
@@ -48,7 +52,8 @@ bool IsServiceLink(std::string_view name) {
 // share with the servers they start.
 bool IsOther(std::string_view name) {
   for (std::string_view other : {"STOREGATE_CONFIG", "STOREGATE_LONG", "STOREGATE_SEED",
-                                 "STOREGATE_BUILD", "STOREGATE_TOOLS", "STOREGATE_NODE"}) {
+                                 "STOREGATE_BUILD", "STOREGATE_TOOLS", "STOREGATE_NODE",
+                                 "STOREGATE_MONGO_JAVA", "STOREGATE_POSTGRES_BIN"}) {
     if (name == other) return true;
   }
   return false;
@@ -67,7 +72,12 @@ class Merger {
 
   void Apply(const Setting& setting) {
     std::string_view key = setting.key;
-    if (key.starts_with(kDatabases)) return ApplyDatabase(setting);
+    if (key.starts_with(kDatabases)) {
+      return ApplyUrl(setting, key.substr(kDatabases.size()), &config_.databases);
+    }
+    if (key.starts_with(kMigrationUrls)) {
+      return ApplyUrl(setting, key.substr(kMigrationUrls.size()), &config_.migration_urls);
+    }
     if (key.starts_with(kRoutes)) return ApplyRoute(setting);
     const ConfigKey* known = FindConfigKey(key);
     if (known == nullptr) return Unknown(setting);
@@ -102,20 +112,28 @@ class Merger {
                          "with --insecure, or listen on 127.0.0.1"});
     }
     if (config_.databases.empty()) config_.databases["main"] = "sqlite:storegate.db";
+    CheckTogether("create_tables", config_.create_tables ? "true" : "", "migrations",
+                  config_.migrations);
     for (const auto& [store, database] : config_.routes) {
-      if (config_.databases.count(database) != 0) continue;
-      std::string names;
-      for (const auto& [name, url] : config_.databases) names += (names.empty() ? "" : ", ") + name;
-      std::string key = std::string(kRoutes) + store;
-      mistakes_->push_back({key, Source(key) + ": there is no database " + Quoted(database) +
-                                     "; configured are " + names});
+      CheckDatabase(std::string(kRoutes) + store, database);
+    }
+    for (const auto& [database, url] : config_.migration_urls) {
+      CheckDatabase(std::string(kMigrationUrls) + database, database);
     }
     return std::move(config_);
   }
 
  private:
-  void ApplyDatabase(const Setting& setting) {
-    std::string name = setting.key.substr(kDatabases.size());
+  void CheckDatabase(const std::string& key, const std::string& database) {
+    if (config_.databases.count(database) != 0) return;
+    std::string names;
+    for (const auto& [name, url] : config_.databases) names += (names.empty() ? "" : ", ") + name;
+    mistakes_->push_back({key, Source(key) + ": there is no database " + Quoted(database) +
+                                   "; configured are " + names});
+  }
+
+  void ApplyUrl(const Setting& setting, std::string_view name,
+                std::map<std::string, std::string>* urls) {
     if (!schema::IsDatabaseName(name)) {
       return Mistake(setting,
                      "the name of a database must be lower case letters, digits, _ and -, a letter "
@@ -125,7 +143,7 @@ class Merger {
     if (!IsUrl(setting.text)) {
       return Mistake(setting, "must be a URL as sqlite:PATH; what was given has no scheme");
     }
-    config_.databases[name] = setting.text;
+    (*urls)[std::string(name)] = setting.text;
     sources_[setting.key] = setting.source;
   }
 
@@ -169,7 +187,7 @@ class Merger {
         add(key.name.substr(0, dot));
       }
     }
-    if (prefix.empty()) add("databases"), add("routes");
+    if (prefix.empty()) add("databases"), add("routes"), add("migration_urls");
     return known;
   }
 
@@ -215,18 +233,20 @@ std::vector<Setting> FromEnvironment(const Environment& environment,
     std::string key;
     auto known = keys.find(variable);
     std::string_view database = variable;
+    const auto* map = std::ranges::find_if(
+        kUrlMaps, [&](const auto& each) { return database.starts_with(each.second); });
     if (known != keys.end()) {
       key = known->second;
-    } else if (database.starts_with("STOREGATE_DATABASES_")) {
-      database.remove_prefix(std::string_view("STOREGATE_DATABASES_").size());
-      key = std::string(kDatabases) + Lower(database);
+    } else if (map != std::end(kUrlMaps)) {
+      key = std::string(map->first) + Lower(database.substr(map->second.size()));
     } else if (variable == "STOREGATE_ROUTES") {
       SplitRoutes(variable, value, &settings, mistakes);
       continue;
     } else if (!database.starts_with(kPrefix) || IsServiceLink(database) || IsOther(database)) {
       continue;
     } else {
-      std::string names = "STOREGATE_CONFIG, STOREGATE_DATABASES_<NAME>, STOREGATE_ROUTES";
+      std::string names = "STOREGATE_CONFIG, STOREGATE_DATABASES_<NAME>, "
+                          "STOREGATE_MIGRATION_URLS_<NAME>, STOREGATE_ROUTES";
       for (const ConfigKey& each : ConfigKeys()) names += ", " + each.EnvironmentName();
       mistakes->push_back(
           {variable, "environment variable " + variable + ": unknown; known are " + names});
@@ -247,6 +267,7 @@ std::vector<Setting> FromEnvironment(const Environment& environment,
 std::string FlagSource(const std::string& key) {
   if (key.starts_with(kDatabases)) return "flag --database";
   if (key.starts_with(kRoutes)) return "flag --route";
+  if (key.starts_with(kMigrationUrls)) return "flag --migration-url";
   const ConfigKey* known = FindConfigKey(key);
   return "flag " + (known == nullptr ? "--" + key : known->FlagName());
 }

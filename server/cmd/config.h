@@ -7,11 +7,12 @@
 //   limits.max_batch     limits: {max_batch: 500}     in the file
 //                        STOREGATE_LIMITS_MAX_BATCH   in the environment
 //                        --limits-max-batch           as a flag
-// Two maps stand beside the table:
+// Three maps stand beside the table:
 //   databases   databases: {main: "sqlite:a.db"}; STOREGATE_DATABASES_MAIN, also
 //               DATABASE_URL (main) and MONGODB_URI (mongo); --database main=URL
 //   routes      routes: {library.v1.NoteStore: notes};
 //               STOREGATE_ROUTES=library.v1.NoteStore=notes,…; --route STORE=NAME
+//   migration_urls   as databases; STOREGATE_MIGRATION_URLS_MAIN; --migration-url main=URL
 #pragma once
 
 #include <chrono>
@@ -33,10 +34,21 @@ struct Config {
   std::map<std::string, std::string> databases;
   // Full name of a store → name of a database. Others live in `main`.
   std::map<std::string, std::string> routes;
+  // name of a database → the URL that migrations reach it by, where `databases` leads
+  // to a pooler.
+  std::map<std::string, std::string> migration_urls;
 
   std::string proto_dir;       // --proto
   std::string descriptor_set;  // --descriptor-set
   bool create_tables = false;  // --create-tables
+  // --migrations: the folder of the numbered migrations; empty: not said, see
+  // migration_source.h.
+  std::string migrations;
+  // What `serve` does with those that are pending.
+  enum class Migrate { kUp, kCheck, kOff };
+  Migrate migrate = Migrate::kUp;
+  // How long another's migration is waited for.
+  std::chrono::milliseconds migrate_lock_timeout{5 * 60 * 1000};
   bool insecure = false;       // plaintext on other addresses than loopback
   std::string log_level = "info";
   std::string page_token_secret;  // empty: made once, kept in the default database

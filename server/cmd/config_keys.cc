@@ -129,6 +129,29 @@ ConfigKey LogLevelKey() {
   return key;
 }
 
+ConfigKey MigrateKey() {
+  using Migrate = Config::Migrate;
+  ConfigKey key;
+  key.name = "migrate";
+  key.value_name = "WHAT";
+  key.allowed = "up, check or off";
+  key.help =
+      "At the start of `serve`: apply the migrations that are pending, only check that there are "
+      "none, or neither";
+  key.default_text = "up";
+  key.set = [](std::string_view text, Config* config) {
+    for (auto [name, what] : {std::pair<std::string_view, Migrate>{"up", Migrate::kUp},
+                              {"check", Migrate::kCheck},
+                              {"off", Migrate::kOff}}) {
+      if (text != name) continue;
+      config->migrate = what;
+      return true;
+    }
+    return false;
+  };
+  return key;
+}
+
 ConfigKey SecretKey() {
   ConfigKey key = Text("page_token_secret", "TEXT", 16, "a text of at least 16 bytes",
                        "Seals page tokens; the same on every replica. Without it a key is made "
@@ -152,6 +175,18 @@ std::vector<ConfigKey> MakeKeys() {
   keys.push_back(Switch("create_tables", "Make the tables that are missing, with --proto or "
                         "--descriptor-set",
                         [](Config& c) -> bool& { return c.create_tables; }));
+  ConfigKey migrations =
+      Text("migrations", "DIR", 1, "a folder of numbered migrations",
+           "The folder of the numbered migrations. Where it is not given: ./migrations if its "
+           "schema.textproto has an entity of the schema, else those in the binary, for the "
+           "schema in the binary",
+           [](Config& c) -> std::string& { return c.migrations; });
+  migrations.default_text = "migrations";
+  keys.push_back(std::move(migrations));
+  keys.push_back(MigrateKey());
+  keys.push_back(Number("migrate_lock_timeout_ms", 0, 24 * kHourMs,
+                        "How long a migration that another process runs is waited for",
+                        [](Config& c) -> auto& { return c.migrate_lock_timeout; }));
   keys.push_back(LogLevelKey());
   keys.push_back(SecretKey());
   keys.push_back(Number("slow_query_ms", 1, kHourMs, "Log database calls slower than this",

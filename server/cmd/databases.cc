@@ -2,15 +2,11 @@
 
 #include <algorithm>
 
-#include "server/adapters/mongodb/backend.h"
-#include "server/adapters/postgres/backend.h"
-#include "server/adapters/sqlite/backend.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/base/time.h"
-#include "server/cmd/embedded.h"
+#include "server/cmd/backend_kinds.h"
 #include "server/cmd/late_backend.h"
-#include "server/migrate/runner.h"
 #include "server/query/page_token.h"
 
 namespace storegate::cmd {
@@ -18,84 +14,9 @@ namespace {
 
 constexpr int64_t kProbeBoundMs = 5000;
 constexpr std::string_view kTokenKey = "page_token_key";
-
-using Files = std::vector<std::pair<std::string, std::string>>;
-
-// What this build can serve: one line a backend.
-struct Scheme {
-  std::string_view name;   // as Backend::kind
-  std::string_view alias;  // what a URL may also begin with; "" for none
-  // `url` is the whole of it; errors never repeat it.
-  Result<std::unique_ptr<repository::Backend>> (*open)(const std::string& url,
-                                                       const Config& config);
-  const migrate::Generator& (*generator)();
-  Files (*migrations)();
-  bool one_writer;  // the database has no more at a time
-  bool remote;      // connections cost something, there and here
-  // Of one that is not there to be asked.
-  repository::Capabilities likely;
-};
-
-Result<std::unique_ptr<repository::Backend>> OpenSqlite(const std::string& url, const Config&) {
-  sqlite::Options options;
-  options.path = url.substr(url.find(':') + 1);
-  if (options.path.starts_with("//") && !options.path.starts_with("///")) {
-    return Status(Code::kInvalidArgument, "INVALID_CONFIG",
-                  "a sqlite URL has no host; write sqlite:PATH, where PATH may be relative");
-  }
-  return sqlite::Open(options);
-}
-
-Result<std::unique_ptr<repository::Backend>> OpenPostgres(const std::string& url,
-                                                          const Config& config) {
-  postgres::Options options;
-  options.url = url;
-  options.connect_timeout = config.pool.connect_timeout;
-  options.max_lifetime = config.pool.max_lifetime;
-  options.transaction_pooler = config.transaction_pooler;
-  return postgres::Open(options);
-}
-
-// Sessions of the lanes, and one for each of the breakers that ask whether the database
-// is there, a migration, and a secret that is looked up.
-int MongodbPoolSize(const Config& config) {
-  return config.point_threads + config.write_threads + config.scan_threads + 4;
-}
-
-Result<std::unique_ptr<repository::Backend>> OpenMongodb(const std::string& url,
-                                                         const Config& config) {
-  mongodb::Options options;
-  options.url = url;
-  options.connect_timeout = config.pool.connect_timeout;
-  options.server_selection_timeout = config.mongodb_server_selection_timeout;
-  options.socket_timeout = config.mongodb_socket_timeout;
-  options.pool_size = MongodbPoolSize(config);
-  return mongodb::Open(options);
-}
-
-constexpr Scheme kSchemes[] = {
-    {"sqlite", "", OpenSqlite, sqlite::SqliteGenerator, ShopMigrationsSqlite, true, false,
-     {.transactions = true, .references = true}},
-    {"postgresql", "postgres", OpenPostgres, postgres::PostgresGenerator, ShopMigrationsPostgres,
-     false, true, {.transactions = true, .references = true, .start_get = true}},
-    {"mongodb", "mongodb+srv", OpenMongodb, mongodb::MongodbGenerator, ShopMigrationsMongodb,
-     false, true, {.transactions = true}},
-};
-
-std::string SchemeNames() {
-  std::string names;
-  for (const Scheme& scheme : kSchemes) {
-    names += (names.empty() ? "" : ", ") + std::string(scheme.name);
-  }
-  return names;
-}
-
-const Scheme* FindScheme(std::string_view name) {
-  for (const Scheme& scheme : kSchemes) {
-    if (scheme.name == name || (scheme.alias == name && !name.empty())) return &scheme;
-  }
-  return nullptr;
-}
+// Where a database was down at the start: it is tried again anyway, and the thread that
+// tries is to end when the gateway does.
+constexpr std::chrono::milliseconds kLateLockTimeout{2000};
 
 // The same error, its message led by the database that it is about.
 Status About(const Database& database, const Status& status) {
@@ -111,32 +32,6 @@ Status About(const Database& database, const Status& status) {
 Value ProbeId(const schema::Entity& entity) {
   if (entity.id->type == schema::Type::kInt64) return int64_t{0};
   return std::string("00000000-0000-0000-0000-000000000000");
-}
-
-// Makes the tables of `entities` fit for the schema.
-Status Prepare(const std::string& name, const Scheme& scheme, repository::Migrator* migrator,
-               const std::vector<const schema::Entity*>& entities, Tables tables) {
-  std::vector<std::string> made;
-  Status status;
-  if (tables == Tables::kMigrations) {
-    Result<std::vector<migrate::Migration>> migrations =
-        migrate::ParseMigrations(scheme.migrations(), scheme.generator());
-    if (!migrations.ok()) return migrations.status();
-    migrate::Job job;
-    job.migrator = migrator;
-    job.generator = &scheme.generator();
-    job.migrations = *std::move(migrations);
-    job.here = entities;
-    status = migrate::Up(job, 0, &made);
-  } else if (tables == Tables::kCreate) {
-    status = migrate::CreateTables(*migrator, scheme.generator(), entities, &made);
-  }
-  if (!status.ok()) return status;
-  for (const std::string& each : made) {
-    Log(Level::kInfo, tables == Tables::kMigrations ? "applied a migration" : "made a table",
-        {{"database", name}, {"name", each}});
-  }
-  return migrate::CheckTables(*migrator, scheme.generator(), entities);
 }
 
 }  // namespace
@@ -161,14 +56,17 @@ bool Database::Healthy() const {
 }
 
 Result<std::unique_ptr<Databases>> Databases::Open(const Config& config,
-                                                   const schema::Schema& schema, Tables tables) {
+                                                   const schema::Schema& schema,
+                                                   const Report& report) {
   Result<Placement> placement = PlaceEntities(config, schema);
   if (!placement.ok()) return placement.status();
+  Result<Preparation> preparation = Preparation::For(config, schema);
+  if (!preparation.ok()) return preparation.status();
   auto databases = std::make_unique<Databases>();
   databases->placement_ = *std::move(placement);
 
   for (const auto& [name, url] : config.databases) {
-    Status opened = databases->OpenOne(config, name, schema, tables);
+    Status opened = databases->OpenOne(config, name, schema, *preparation, report);
     if (!opened.ok()) return opened;
   }
   return databases;
@@ -177,7 +75,8 @@ Result<std::unique_ptr<Databases>> Databases::Open(const Config& config,
 Databases::~Databases() { Stop(); }
 
 Status Databases::OpenOne(const Config& config, const std::string& name,
-                          const schema::Schema& schema, Tables tables) {
+                          const schema::Schema& schema, const Preparation& preparation,
+                          const Report& report) {
   const std::string& url = config.databases.at(name);
   auto database = std::make_unique<Database>();
   database->name = name;
@@ -191,46 +90,43 @@ Status Databases::OpenOne(const Config& config, const std::string& name,
     return Status();
   }
 
-  const Scheme* scheme = FindScheme(url.substr(0, url.find(':')));
-  if (scheme == nullptr) {
-    Status status(Code::kInvalidArgument, "INVALID_CONFIG",
-                  "the configuration names a database that this build cannot serve");
-    return status.WithViolation("databases." + name,
-                                database->url + ": this build serves " + SchemeNames() + " only");
-  }
+  Result<const BackendKind*> found = KindOf(config, name);
+  if (!found.ok()) return found.status();
+  const BackendKind* kind = *found;
   Place(database.get(), schema);
-  // The numbered migrations make all tables of the schema, with foreign keys
-  // between them. Where its entities are spread over databases, each gets the
-  // tables of its own.
-  if (tables == Tables::kMigrations && database->entities.size() != schema.entities.size()) {
-    tables = Tables::kCreate;
-  }
-  const auto open = [scheme, url, config, name, tables, entities = database->entities]()
+  const auto open = [kind, config, name, url = database->url, preparation, report,
+                     entities = database->entities](std::chrono::milliseconds lock_timeout)
       -> Result<std::unique_ptr<repository::Backend>> {
-    Result<std::unique_ptr<repository::Backend>> backend = scheme->open(url, config);
+    report("connecting to the database " + name + " (" + url + ")", "");
+    Result<std::unique_ptr<repository::Backend>> backend = kind->open(name, config);
     if (!backend.ok()) return backend;
-    Status ready = Prepare(name, *scheme, (*backend)->migrator(), entities, tables);
+    (*backend)->migrator()->SetLockTimeout(lock_timeout.count());
+    Status ready = preparation.Run(name, *kind, (*backend)->migrator(), entities, report);
     if (!ready.ok()) return ready;
     return backend;
   };
 
-  Result<std::unique_ptr<repository::Backend>> backend = open();
+  Result<std::unique_ptr<repository::Backend>> backend = open(config.migrate_lock_timeout);
   const bool late = !backend.ok() && backend.status().code() == Code::kUnavailable && !is_default;
   if (!backend.ok() && !late) return About(*database, backend.status());
   if (late) {
     Log(Level::kError, "a database does not answer; its stores wait for it", {{"database", name}});
-    database->backend = std::make_unique<LateBackend>(scheme->name, scheme->likely, open);
+    database->backend = std::make_unique<LateBackend>(
+        kind->name, kind->likely,
+        [open, timeout = std::min(kLateLockTimeout, config.migrate_lock_timeout)] {
+          return open(timeout);
+        });
   } else {
     database->backend = *std::move(backend);
   }
   repository::ExecutorOptions options;
   options.point_threads = config.point_threads;
   options.scan_threads = config.scan_threads;
-  options.write_threads = scheme->one_writer ? 1 : config.write_threads;
+  options.write_threads = kind->one_writer ? 1 : config.write_threads;
   // Reads on the spot run on the edge's threads: one connection each, and one more
   // while another is left to finish by itself.
   options.spot_sessions = std::max(2, config.rpc.threads);
-  if (scheme->remote) options.idle_timeout = config.pool.idle_timeout;
+  if (kind->remote) options.idle_timeout = config.pool.idle_timeout;
   options.queue_max = config.queue_max;
   options.slow_query = config.slow_query;
   database->executor =
@@ -288,12 +184,5 @@ Result<std::string> Databases::TokenKey(const Config& config) {
 void Databases::Stop() {
   for (const std::unique_ptr<Database>& database : databases_) database->executor->Stop();
 }
-
-const migrate::Generator* FindGenerator(std::string_view name) {
-  const Scheme* scheme = FindScheme(name);
-  return scheme == nullptr ? nullptr : &scheme->generator();
-}
-
-std::string GeneratorNames() { return SchemeNames(); }
 
 }  // namespace storegate::cmd

@@ -10,21 +10,15 @@
 
 #include "server/base/status.h"
 #include "server/cmd/config.h"
+#include "server/cmd/migration_texts.h"
 #include "server/cmd/placement.h"
-#include "server/migrate/generator.h"
+#include "server/cmd/preparation.h"
 #include "server/repository/backend.h"
 #include "server/repository/executor.h"
 #include "server/schema/schema.h"
 #include "server/service/service.h"
 
 namespace storegate::cmd {
-
-// How the tables come about.
-enum class Tables {
-  kMigrations,  // the numbered migrations in the binary, for the schema in the binary
-  kCreate,      // what is missing is made from the schema
-  kCheck,       // all must be there
-};
 
 struct Database {
   std::string name;
@@ -53,13 +47,16 @@ struct Database {
 // Not thread-safe; Database::Probe and Healthy from one thread.
 class Databases {
  public:
-  // Opens each database that something lives in, prepares its tables, and starts
-  // its executor. One that does not answer is opened when it does, unless it is the
-  // default one: without that nothing is served. `schema` outlives the result. Errors name the database, and are
-  // for who starts the gateway: INVALID_ARGUMENT, reason INVALID_CONFIG, also for
-  // a URL that this build cannot serve; else what backend and migrations say.
+  // Opens each database that something lives in, prepares its tables (preparation.h), and
+  // starts its executor. One that does not answer is opened and prepared when it does,
+  // unless it is the default one: without that nothing is served. `report`, told what is
+  // being done, is called from other threads then; it and `schema` outlive the result.
+  // Errors name the database, and are for who starts the gateway: INVALID_ARGUMENT, reason
+  // INVALID_CONFIG, also for a URL that this build cannot serve; else what backend and
+  // migrations say.
   static Result<std::unique_ptr<Databases>> Open(const Config& config,
-                                                 const schema::Schema& schema, Tables tables);
+                                                 const schema::Schema& schema,
+                                                 const Report& report);
   ~Databases();  // Stops
 
   // One for each entity of the schema.
@@ -75,16 +72,11 @@ class Databases {
 
  private:
   Status OpenOne(const Config& config, const std::string& name, const schema::Schema& schema,
-                 Tables tables);
+                 const Preparation& preparation, const Report& report);
   void Place(Database* database, const schema::Schema& schema) const;
 
   std::vector<std::unique_ptr<Database>> databases_;
   Placement placement_;
 };
-
-// What makes the scripts of a database that this build can serve, by name; null for
-// others. Names, for messages: "sqlite".
-const migrate::Generator* FindGenerator(std::string_view name);
-std::string GeneratorNames();
 
 }  // namespace storegate::cmd

@@ -42,15 +42,18 @@ void PrintStatus(const Status& status, std::ostream& errors) {
 }
 
 std::unique_ptr<Gateway> Gateway::Open(const Config& config, std::ostream& errors) {
-  std::unique_ptr<Gateway> gateway(new Gateway);
-  gateway->schema_ = LoadSchema(config, errors);
-  if (gateway->schema_ == nullptr) return nullptr;
+  std::shared_ptr<const schema::Schema> schema = LoadSchema(config, errors);
+  if (schema == nullptr) return nullptr;
+  return Open(config, std::move(schema), [](const std::string&, const std::string&) {}, errors);
+}
 
-  Tables tables = IsEmbedded(config)     ? Tables::kMigrations
-                  : config.create_tables ? Tables::kCreate
-                                         : Tables::kCheck;
+std::unique_ptr<Gateway> Gateway::Open(const Config& config,
+                                       std::shared_ptr<const schema::Schema> schema,
+                                       const Report& report, std::ostream& errors) {
+  std::unique_ptr<Gateway> gateway(new Gateway);
+  gateway->schema_ = std::move(schema);
   Result<std::unique_ptr<Databases>> databases =
-      Databases::Open(config, *gateway->schema_, tables);
+      Databases::Open(config, *gateway->schema_, report);
   if (!databases.ok()) {
     PrintStatus(databases.status(), errors);
     return nullptr;

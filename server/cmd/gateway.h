@@ -29,7 +29,12 @@ void PrintStatus(const Status& status, std::ostream& errors);
 
 class Gateway {
  public:
-  // Null when something is wrong, which is printed to `errors`.
+  // Null when something is wrong, which is printed to `errors`. `report`, told what it is
+  // doing, outlives the gateway and may be called from other threads.
+  static std::unique_ptr<Gateway> Open(const Config& config,
+                                       std::shared_ptr<const schema::Schema> schema,
+                                       const Report& report, std::ostream& errors);
+  // Of the configured schema, without a report.
   static std::unique_ptr<Gateway> Open(const Config& config, std::ostream& errors);
   // Stops.
   ~Gateway();
@@ -45,7 +50,7 @@ class Gateway {
  private:
   Gateway() = default;
 
-  std::unique_ptr<const schema::Schema> schema_;
+  std::shared_ptr<const schema::Schema> schema_;
   std::unique_ptr<Databases> databases_;
   std::unique_ptr<service::Service> service_;
 };

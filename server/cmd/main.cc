@@ -9,9 +9,11 @@
 #include "server/base/log.h"
 #include "server/cmd/command_line.h"
 #include "server/cmd/gateway.h"
+#include "server/cmd/migrate_command.h"
 #include "server/cmd/schema_command.h"
 #include "server/cmd/seed.h"
 #include "server/cmd/serve.h"
+#include "server/cmd/version.h"
 
 namespace storegate::cmd {
 namespace {
@@ -55,6 +57,9 @@ int Main(int argc, char** argv) {
   ddl->add_option("--dialect", dialect, "The database to write for [sqlite]")->type_name("NAME");
   ddl_flags.AddTo(ddl, ConfigFlags::Which::kSchema);
 
+  MigrateCommand migrate;
+  migrate.AddTo(&app);
+
   CLI::App* version = app.add_subcommand("version", "Print the version");
 
   try {
@@ -64,9 +69,10 @@ int Main(int argc, char** argv) {
   }
 
   if (version->parsed()) {
-    std::cout << "storegate " << STOREGATE_VERSION << std::endl;
+    std::cout << "storegate " << Version() << std::endl;
     return 0;
   }
+  if (migrate.parsed()) return migrate.Run(ProcessEnvironment(), std::cout, std::cerr);
   if (check->parsed()) {
     return With(check_flags,
                 [](const Config& config) { return CheckSchema(config, std::cout, std::cerr); });

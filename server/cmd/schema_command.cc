@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "server/base/text.h"
-#include "server/cmd/databases.h"
+#include "server/cmd/backend_kinds.h"
 #include "server/cmd/gateway.h"
 #include "server/migrate/generator.h"
 

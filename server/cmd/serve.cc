@@ -12,18 +12,11 @@
 
 #include "server/base/log.h"
 #include "server/cmd/gateway.h"
+#include "server/cmd/starting.h"
 #include "server/rpc/server.h"
 
 namespace storegate::cmd {
 namespace {
-
-sigset_t EndingSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
 
 // The usual soft limit of 1,024 descriptors is below what max_connections allows by
 // default; a process may raise its own up to the hard one.
@@ -99,6 +92,14 @@ std::string Packages(const schema::Schema& schema) {
 
 }  // namespace
 
+sigset_t EndingSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
 void HoldSignals() {
   sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
@@ -107,24 +108,37 @@ void HoldSignals() {
 int Serve(const Config& config) {
   ApplyLogLevel(config);
   RaiseDescriptorLimit();
-  std::unique_ptr<Gateway> gateway = Gateway::Open(config, std::cerr);
-  if (gateway == nullptr) return 1;
+  const std::shared_ptr<const schema::Schema> schema = LoadSchema(config, std::cerr);
+  if (schema == nullptr) return 1;
 
-  service::Service& service = gateway->service();
+  // What handles its calls outlives the server.
+  Starting starting;
+  std::unique_ptr<Gateway> gateway;
   rpc::Server server(
-      gateway->schema(), [&service](service::Call call) { service.Handle(std::move(call)); },
-      config.rpc);
+      *schema, [&starting](service::Call call) { starting.Handle(std::move(call)); }, config.rpc);
   Status started = server.Start();
   if (!started.ok()) {
     PrintStatus(started, std::cerr);
     return 1;
   }
-  server.SetServing(true);
-
   Config bound = config;
   bound.rpc.port = server.port();
-  size_t stores = gateway->schema().stores.size();
-  std::cout << "storegate serving " << Packages(gateway->schema()) << " (" << stores
+  Log(Level::kInfo, "listening", {{"listen", bound.Listen()}});
+  {
+    EndAtSignal end_at_signal;
+    gateway = Gateway::Open(
+        config, schema,
+        [&starting, &server](const std::string& doing, const std::string& detail) {
+          starting.Report(&server, doing, detail);
+        },
+        std::cerr);
+  }
+  if (gateway == nullptr) return 1;
+  starting.Serve(&gateway->service());
+  server.SetServing(true);
+
+  size_t stores = schema->stores.size();
+  std::cout << "storegate serving " << Packages(*schema) << " (" << stores
             << (stores == 1 ? " store" : " stores") << ") on " << bound.Listen() << std::endl;
   for (const std::unique_ptr<Database>& database : gateway->databases().all()) {
     Log(Level::kInfo, "serving from a database",

@@ -78,6 +78,8 @@ class Call final : private Deadlines::Entry, private Line {
   // --- Of a talk (talk_call.cc) ---
   void Read() override;
   void Write(std::string message) override;
+  void Head(const std::string& key, const std::string& value) override;
+  void Trail(const std::string& key, const std::string& value) override;
   void Finish(const grpc::Status& status) override;
   void OnTalkRead(bool ok);
   void OnWritten(bool ok);
@@ -107,6 +109,7 @@ class Call final : private Deadlines::Entry, private Line {
   std::mutex line_mutex_;
   // Guarded by line_mutex_:
   bool writing_ = false;
+  bool headed_ = false;
   bool finishing_ = false;
   std::optional<std::string> next_message_;
   std::optional<grpc::Status> end_;

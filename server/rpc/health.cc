@@ -18,6 +18,9 @@ using grpc::health::v1::HealthCheckResponse;
 using ServingStatus = HealthCheckResponse::ServingStatus;
 
 constexpr std::string_view kCheck = "/grpc.health.v1.Health/Check";
+// grpc.health.v1 has no field for it.
+constexpr char kReasonKey[] = "storegate-reason";
+constexpr size_t kReasonBytesMax = 1024;
 constexpr std::string_view kWatch = "/grpc.health.v1.Health/Watch";
 
 bool Parse(std::string_view bytes, HealthCheckRequest* request) {
@@ -45,6 +48,7 @@ class Health::Impl {
   }
 
   void Set(bool serving, const std::string* store);
+  void SetReason(std::string_view reason);
   void Stop();
   void Close();
 
@@ -63,6 +67,7 @@ class Health::Impl {
   // Watches of names that are not served; they hear of SERVICE_UNKNOWN, and then
   // of the end.
   Entry unknown_;
+  std::string reason_;  // "" for none
   bool stopped_ = false;
   bool closed_ = false;
 };
@@ -83,6 +88,7 @@ class Health::Impl::Check : public Talk {
             ToGrpc(Status(Code::kNotFound, "UNKNOWN_SERVICE", "no such service")));
       }
       response.set_status(found->second.status);
+      if (!health_->reason_.empty()) line_->Trail(kReasonKey, health_->reason_);
     }
     line_->Write(response.SerializeAsString());
     line_->Finish(grpc::Status::OK);
@@ -120,6 +126,7 @@ class Health::Impl::Watch : public Talk {
     if (health_->closed_) return line_->Finish(ToGrpc(Ending()));
     if (sent_ == entry_->status) return;
     sent_ = entry_->status;
+    if (!health_->reason_.empty()) line_->Head(kReasonKey, health_->reason_);
     HealthCheckResponse response;
     response.set_status(entry_->status);
     line_->Write(response.SerializeAsString());
@@ -143,9 +150,19 @@ void Health::Impl::Set(bool serving, const std::string* store) {
       serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
   std::lock_guard lock(mutex_);
   if (stopped_) return;
+  if (serving && store == nullptr) reason_.clear();
   for (auto& [name, entry] : entries_) {
     if (store == nullptr || *store == name) Update(&entry, status);
   }
+}
+
+void Health::Impl::SetReason(std::string_view reason) {
+  std::string text(reason.substr(0, kReasonBytesMax));
+  for (char& c : text) {
+    if (c < 0x20 || c > 0x7e) c = '?';
+  }
+  std::lock_guard lock(mutex_);
+  reason_ = std::move(text);
 }
 
 void Health::Impl::Stop() {
@@ -170,6 +187,7 @@ std::unique_ptr<Talk> Health::Open(std::string_view path, Line* line) {
 }
 void Health::Set(bool serving) { impl_->Set(serving, nullptr); }
 void Health::Set(const std::string& store, bool serving) { impl_->Set(serving, &store); }
+void Health::SetReason(std::string_view reason) { impl_->SetReason(reason); }
 void Health::Stop() { impl_->Stop(); }
 void Health::Close() { impl_->Close(); }
 

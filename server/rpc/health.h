@@ -23,6 +23,11 @@ class Health : public TalkService {
   void Set(bool serving);
   void Set(const std::string& store, bool serving);
 
+  // Why it does not serve yet: sent as metadata `storegate-reason` with what is answered
+  // meanwhile, with the end of a Check and with the first answer of a Watch. At most 1 KiB
+  // of it, what is not printable ASCII as '?'. Until Set(true).
+  void SetReason(std::string_view reason);
+
   // NOT_SERVING everywhere, for good.
   void Stop();
   // Ends the open watches with UNAVAILABLE, and those that come.

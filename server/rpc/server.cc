@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -104,6 +105,7 @@ struct Server::Impl {
   std::unique_ptr<ExternalAcceptor> connections;
   std::unique_ptr<grpc::Server> server;
   Acceptor acceptor;
+  std::atomic<bool> served{false};
   std::once_flag stopped;
 };
 
@@ -135,7 +137,12 @@ Status Server::Start() {
 
 int Server::port() const { return impl_->acceptor.port(); }
 
-void Server::SetServing(bool serving) { impl_->health.Set(serving); }
+void Server::SetServing(bool serving) {
+  if (serving) impl_->served.store(true, std::memory_order_relaxed);
+  impl_->health.Set(serving);
+}
+
+void Server::SetReason(std::string_view reason) { impl_->health.SetReason(reason); }
 
 void Server::SetServing(const std::string& store, bool serving) {
   impl_->health.Set(store, serving);
@@ -153,7 +160,7 @@ void Server::Impl::Stop() {
   }
   // Callers who watch health, and load balancers who ask for it, go elsewhere
   // meanwhile; those who don't know yet are still served.
-  std::this_thread::sleep_for(options.lead);
+  if (served.load(std::memory_order_relaxed)) std::this_thread::sleep_for(options.lead);
   acceptor.Stop();
   health.Close();
   reflection.Close();

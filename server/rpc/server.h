@@ -20,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "server/base/status.h"
 #include "server/schema/schema.h"
@@ -71,7 +72,10 @@ class Server {
   void SetServing(bool serving);
   void SetServing(const std::string& store, bool serving);
 
-  // NOT_SERVING everywhere, `lead` of further listening, refuse new connections,
+  // Why it does not serve yet, for those who ask health meanwhile (health.h). Any thread.
+  void SetReason(std::string_view reason);
+
+  // NOT_SERVING everywhere, `lead` (unless it never was SERVING) of further listening, refuse new connections,
   // at most `drain` for the calls under way (then CANCELLED), stop: in all at
   // most lead + drain and a second. Once; later calls wait for it. Calls still at
   // the handler may answer later: their `done` does nothing then.

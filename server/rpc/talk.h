@@ -20,6 +20,10 @@ class Line {
   // Sends a message; OnSent follows. Of those that are given while one is on its way
   // only the last is sent.
   virtual void Write(std::string message) = 0;
+  // Metadata of the answer. Head: before the first message, and without effect later.
+  // Trail: before Finish. `value` is printable ASCII.
+  virtual void Head(const std::string& key, const std::string& value) = 0;
+  virtual void Trail(const std::string& key, const std::string& value) = 0;
   // Ends the call, after what is on its way. The first one counts.
   virtual void Finish(const grpc::Status& status) = 0;
 

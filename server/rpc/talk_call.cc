@@ -34,8 +34,18 @@ void Call::Write(std::string message) {
   }
 }
 
+void Call::Head(const std::string& key, const std::string& value) {
+  std::lock_guard lock(line_mutex_);
+  if (!finishing_ && !std::exchange(headed_, true)) context_.AddInitialMetadata(key, value);
+}
+
+void Call::Trail(const std::string& key, const std::string& value) {
+  std::lock_guard lock(line_mutex_);
+  if (!finishing_ && !end_) context_.AddTrailingMetadata(key, value);
+}
+
 void Call::StartWrite(std::string message) {
-  writing_ = true;
+  writing_ = headed_ = true;
   stream_.Write(ToBuffer(std::move(message)), &written_tag_);
 }
 
