@@ -65,6 +65,13 @@ Status Do(Connection* connection, const char* text, Deadline deadline = Deadline
   return connection->Ask(sql, deadline).status();
 }
 
+// Runs a statement within the lock's transaction behind a pooler, so that nothing of it stays
+// open: a portal would keep its snapshot, and CREATE INDEX CONCURRENTLY wait for it.
+bool Settle(Connection* connection, const char* text) {
+  const Rows answer = connection->Script(text, steady_clock::now() + kAnswer);
+  return answer != nullptr && !Failed(answer.get()) && !connection->lost();
+}
+
 // Who has it, as it says itself, else as the database knows it. Nothing where nobody has it
 // by now.
 LockHolder ReadHolder(Connection* connection) {
@@ -120,11 +127,13 @@ Result<int64_t> TryLock(Connection* connection, bool pooled) {
   if (!rows.ok()) return rows.status();
   const int64_t process = NumberAt(*rows, 0, 0);
   if (!pooled) return process;
-  const Status status =
-      process == 0 ? Do(connection, "ROLLBACK")
-                   : Do(connection,
-                        "SELECT set_config('idle_in_transaction_session_timeout', '0', true)");
-  if (!status.ok()) return status;
+  if (process == 0) {
+    if (Status status = Do(connection, "ROLLBACK"); !status.ok()) return status;
+    return process;
+  }
+  if (!Settle(connection, "SET LOCAL idle_in_transaction_session_timeout = 0")) {
+    return ConnectionLost();
+  }
   return process;
 }
 
@@ -238,6 +247,9 @@ void MigrationLock::At(int migration) {
 
 Status MigrationLock::Held() {
   if (connection_->lost()) return LockLost();
+  if (options_.transaction_pooler) {
+    return Settle(connection_.get(), "SELECT true") ? Status() : LockLost();
+  }
   const Status answered =
       Do(connection_.get(), "SELECT true", steady_clock::now() + kAnswer);
   return answered.ok() ? Status() : LockLost();
