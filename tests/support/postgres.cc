@@ -48,7 +48,7 @@ class Templates {
       RunSql(place_.admin_url_of(name),
              "SET client_min_messages = warning; TRUNCATE " + tables +
                  " RESTART IDENTITY; DROP TABLE IF EXISTS _storegate_secrets, "
-                 "_storegate_migrations");
+                 "_storegate_migrations, _storegate_schema, _storegate_lock");
       return name;
     }
     Result<std::string> like = Of(schema);
