@@ -47,6 +47,15 @@ TEST(CommandLine, ADatabaseWithoutANameIsMain) {
   EXPECT_EQ(config->routes.at("x.v1.NoteStore"), "notes");
 }
 
+TEST(CommandLine, MigrationsHaveAUrlByDatabase) {
+  Result<Config> config = Parse({"--database", "postgresql://a/x", "--migration-url",
+                                 "postgresql://b/x", "--migrations=m", "--migrate", "off"});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->migration_urls.at("main"), "postgresql://b/x");
+  EXPECT_EQ(config->migrations, "m");
+  EXPECT_EQ(config->migrate, Config::Migrate::kOff);
+}
+
 TEST(CommandLine, MistakesNameTheFlag) {
   for (auto [words, expected] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"--limits-max-batch", "0"}, "flag --limits-max-batch"},

@@ -292,5 +292,38 @@ TEST(RedactUrl, TakesOutUserPasswordAndQuery) {
   EXPECT_EQ(RedactUrl("mongodb://me:s@cret@a/x"), "mongodb://a/x");
 }
 
+TEST_F(ConfigTest, MigrationsAreAppliedAtTheStartUnlessToldOtherwise) {
+  Result<Config> config = Load();
+  ASSERT_TRUE(config.ok());
+  EXPECT_EQ(config->migrate, Config::Migrate::kUp);
+  EXPECT_EQ(config->migrations, "");
+  EXPECT_EQ(config->migrate_lock_timeout.count(), 300000);
+  config = Load({{"migrate", "check"}, {"migrations", "m"}, {"migrate_lock_timeout_ms", "0"}});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->migrate, Config::Migrate::kCheck);
+  EXPECT_EQ(config->migrations, "m");
+  EXPECT_EQ(config->migrate_lock_timeout.count(), 0);
+  EXPECT_EQ(Load({{"migrate", "off"}})->migrate, Config::Migrate::kOff);
+  EXPECT_THAT(Mistakes({{"migrate", "yes"}}), HasSubstr("up, check or off"));
+  EXPECT_THAT(Mistakes({{"migrations", "m"}, {"create_tables", "true"}}),
+              AllOf(HasSubstr("create_tables"), HasSubstr("together")));
+}
+
+TEST_F(ConfigTest, MigrationsHaveUrlsOfTheirOwn) {
+  File("databases: {main: 'postgresql://pooler/x', notes: 'sqlite:n.db'}\n"
+       "migration_urls: {main: 'postgresql://direct/x'}\n");
+  Result<Config> config = Load();
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->migration_urls.at("main"), "postgresql://direct/x");
+  config = Load({}, {{"STOREGATE_MIGRATION_URLS_MAIN", "postgresql://other/x"}});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->migration_urls.at("main"), "postgresql://other/x");
+  EXPECT_THAT(Mistakes({{"migration_urls.more", "postgresql://secret@x/y"}}),
+              AllOf(HasSubstr("migration_urls.more"), HasSubstr("main, notes"),
+                    Not(HasSubstr("secret"))));
+  EXPECT_THAT(Mistakes({{"migration_urls.main", "secret"}}),
+              AllOf(HasSubstr("no scheme"), Not(HasSubstr("secret"))));
+}
+
 }  // namespace
 }  // namespace storegate::cmd

@@ -62,6 +62,40 @@ TEST(Health, NothingServesUntilTold) {
   EXPECT_EQ(client.Check("library.v1.NoteStore"), "SERVING");
 }
 
+// The value under `key`; "" for none.
+std::string Find(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata,
+                 const char* key) {
+  const auto found = metadata.find(key);
+  return found == metadata.end() ? ""
+                                 : std::string(found->second.data(), found->second.size());
+}
+
+TEST(Health, SaysWhyNothingServesYet) {
+  Server server(Library(), Echo, TestOptions());
+  ASSERT_TRUE(server.Start().ok());
+  server.SetReason("making tea \xc3\xa9\n" + std::string(2000, 'x'));
+  const auto stub = grpc::health::v1::Health::NewStub(Connect(server));
+  const auto check = [&stub](grpc::ClientContext* context) {
+    HealthCheckResponse response;
+    return stub->Check(context, HealthCheckRequest(), &response).ok();
+  };
+  grpc::ClientContext before, after, watching;
+  ASSERT_TRUE(check(&before));
+  const std::string why = Find(before.GetServerTrailingMetadata(), "storegate-reason");
+  EXPECT_EQ(why.substr(0, 15), "making tea ???x");
+  EXPECT_EQ(why.size(), 1024u);
+  const auto watch = stub->Watch(&watching, HealthCheckRequest());
+  HealthCheckResponse response;
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(Find(watching.GetServerInitialMetadata(), "storegate-reason"), why);
+  server.SetServing(true);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  ASSERT_TRUE(check(&after));
+  EXPECT_EQ(Find(after.GetServerTrailingMetadata(), "storegate-reason"), "");
+  watching.TryCancel();
+}
+
 TEST(Health, StoresAreApart) {
   Server server(Library(), Echo, TestOptions());
   ASSERT_TRUE(server.Start().ok());
