@@ -10,7 +10,9 @@
 #include "server/cmd/command_line.h"
 #include "server/cmd/gateway.h"
 #include "server/cmd/migrate_command.h"
+#include "server/cmd/schema_check.h"
 #include "server/cmd/schema_command.h"
+#include "server/cmd/schema_pull.h"
 #include "server/cmd/seed.h"
 #include "server/cmd/serve.h"
 #include "server/cmd/version.h"
@@ -50,7 +52,26 @@ int Main(int argc, char** argv) {
   schema->require_subcommand(1);
   ConfigFlags check_flags;
   CLI::App* check = schema->add_subcommand("check", "Report every mistake in a schema");
+  CheckOptions check_options;
+  CLI::Option* against =
+      check->add_option("--against", check_options.against,
+                        "Also what breaks for callers and for rows since this schema: a folder of "
+                        "protos, a descriptor set, a .textproto, or a database's URL")
+          ->type_name("FILE|URL");
+  check->add_flag("--json", check_options.json, "Print what breaks as JSON")->needs(against);
+  check->add_option("--allow", check_options.allow, "A kind that may break; may be repeated")
+      ->type_name("api|data")
+      ->check(CLI::IsMember({"api", "data"}))
+      ->needs(against);
   check_flags.AddTo(check, ConfigFlags::Which::kSchema);
+  CLI::App* pull = schema->add_subcommand("pull", "Write protos for a database that is there");
+  PullOptions pull_options;
+  pull->add_option("URL", pull_options.url, "The database")->required();
+  pull->add_option("--package", pull_options.package, "Of the protos [data.v1]")
+      ->type_name("NAME");
+  pull->add_option("--out", pull_options.folder, "Where they are written [proto]")
+      ->type_name("DIR");
+  pull->add_flag("--json", pull_options.json, "Say as JSON what was written and left out");
   ConfigFlags ddl_flags;
   std::string dialect = "sqlite";
   CLI::App* ddl = schema->add_subcommand("ddl", "Print the statements that make its tables");
@@ -74,9 +95,13 @@ int Main(int argc, char** argv) {
   }
   if (migrate.parsed()) return migrate.Run(ProcessEnvironment(), std::cout, std::cerr);
   if (check->parsed()) {
-    return With(check_flags,
-                [](const Config& config) { return CheckSchema(config, std::cout, std::cerr); });
+    return With(check_flags, [&check_options](const Config& config) {
+      return check_options.against.empty()
+                 ? CheckSchema(config, std::cout, std::cerr)
+                 : CheckAgainst(config, check_options, std::cout, std::cerr);
+    });
   }
+  if (pull->parsed()) return PullSchema(pull_options, std::cout, std::cerr);
   if (ddl->parsed()) {
     return With(ddl_flags, [&dialect](const Config& config) {
       return PrintDdl(config, dialect, std::cout, std::cerr);
