@@ -160,7 +160,8 @@ class Judge {
   void AddColumn(const Change& change, const std::vector<Change>& changes) {
     const ColumnModel& column = *change.column_after;
     const Field* field = column.field;
-    if (column.not_null && column.default_value.empty()) {
+    // Where records carry their types, what is null is up to who writes them.
+    if (column.not_null && column.default_value.empty() && !typed_by_record_) {
       Add(Risk::Kind::kBreaksRunning, column_,
           "adds the column " + column_ + ", which must not be null and has no default: servers "
           "of the schema before cannot insert rows",

@@ -10,6 +10,7 @@
 #include "server/adapters/postgres/backend.h"
 #include "server/migrate/runner.h"
 #include "tests/adapters/library.h"
+#include "tests/support/migrate.h"
 #include "tests/support/postgres.h"
 #include "tests/support/postgres_server.h"
 
@@ -90,19 +91,19 @@ TEST_F(PostgresOpen, WhoeverKeepsASecretFirstWins) {
   EXPECT_EQ(*backends[0]->KeepSecret("other", "third"), "third");
 }
 
-const Migration kFirst{1, "0001_first", "CREATE TABLE a (x integer); CREATE TABLE b (y integer);"};
-const Migration kSecond{2, "0002_second", "ALTER TABLE a ADD COLUMN z text;"};
+const Migration kFirst{1, "0001_first", "CREATE TABLE a (x integer); CREATE TABLE b (y integer);", ""};
+const Migration kSecond{2, "0002_second", "ALTER TABLE a ADD COLUMN z text;", ""};
 
 TEST_F(PostgresOpen, MigrationsAreAppliedOnceAndOneThatFailsKeepsThoseBeforeIt) {
   const auto backend = Open(Fresh());
   repository::Migrator& migrator = *backend->migrator();
   std::vector<std::string> applied;
-  const Migration bad{2, "0002_bad", "CREATE TABLE c (x integer); CREATE TABLE a (x integer);"};
-  const Status status = migrate::Up(migrator, {kFirst, bad}, &applied);
+  const Migration bad{2, "0002_bad", "CREATE TABLE c (x integer); CREATE TABLE a (x integer);", ""};
+  const Status status = UpWith(migrator, postgres::PostgresGenerator(), {kFirst, bad}, &applied);
   EXPECT_THAT(status, HasReason("MIGRATION_FAILED"));
   EXPECT_THAT(status.message(), HasSubstr("0002_bad"));
   EXPECT_THAT(*migrator.Parts("c"), IsEmpty());
-  ASSERT_TRUE(migrate::Up(migrator, {kFirst, kSecond}, &applied).ok());
+  ASSERT_TRUE(UpWith(migrator, postgres::PostgresGenerator(), {kFirst, kSecond}, &applied).ok());
   EXPECT_THAT(*migrator.Parts("a"), ElementsAre("x", "z"));
   EXPECT_EQ(migrator.History()->size(), 2u);
 }
@@ -113,13 +114,14 @@ TEST_F(PostgresOpen, OnlyOneMigratesAtATimeAndTheHolderIsNamed) {
   const auto other = Open(url);
   std::vector<std::string> applied;
   const Status status = one->migrator()->WithLock([&]() -> Status {
-    const Status second = migrate::Up(*other->migrator(), {kFirst}, &applied);
+    other->migrator()->SetLockTimeout(300);
+    const Status second = UpWith(*other->migrator(), postgres::PostgresGenerator(), {kFirst}, &applied);
     EXPECT_THAT(second, HasReason("MIGRATION_LOCKED"));
     EXPECT_THAT(second.message(), HasSubstr("process"));
     return {};
   });
   EXPECT_TRUE(status.ok());
-  EXPECT_TRUE(migrate::Up(*other->migrator(), {kFirst}, &applied).ok());
+  EXPECT_TRUE(UpWith(*other->migrator(), postgres::PostgresGenerator(), {kFirst}, &applied).ok());
 }
 
 TEST_F(PostgresOpen, ALockWhoseHolderIsGoneIsFree) {
@@ -130,7 +132,7 @@ TEST_F(PostgresOpen, ALockWhoseHolderIsGoneIsFree) {
   one->migrator()->WithLock([&]() -> Status {
     RunSql(SharedPostgresUrl("postgres"),
            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
-    EXPECT_TRUE(migrate::Up(*other->migrator(), {kFirst}, &applied).ok());
+    EXPECT_TRUE(UpWith(*other->migrator(), postgres::PostgresGenerator(), {kFirst}, &applied).ok());
     return {};
   }).ok();
   EXPECT_THAT(applied, ElementsAre("0001_first"));

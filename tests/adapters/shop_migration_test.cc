@@ -13,6 +13,7 @@
 #include "server/migrate/runner.h"
 #include "server/schema/loader.h"
 #include "tests/adapters/adapter_case.h"
+#include "tests/support/migrate.h"
 #include "tests/support/mongodb.h"
 #include "tests/support/temp_dir.h"
 
@@ -100,14 +101,14 @@ TEST_P(ShopMigration, MakesAllThatTheSchemaNeedsOnce) {
   EXPECT_THAT(migrate::CheckTables(migrator, generator, Entities(*shop)),
               HasReason("TABLE_MISMATCH"));
   const auto migrations = migrate::ParseMigrations({{file.filename().string(), ReadAll(file)}},
-                                                   generator.file_suffix());
+                                                   generator);
   ASSERT_TRUE(migrations.ok());
   std::vector<std::string> applied;
-  const Status up = migrate::Up(migrator, *migrations, &applied);
+  const Status up = UpWith(migrator, generator, *migrations, &applied);
   ASSERT_TRUE(up.ok()) << up.ToString();
   EXPECT_THAT(applied, ::testing::ElementsAre(::testing::StartsWith("0001_create_")));
   EXPECT_TRUE(migrate::CheckTables(migrator, generator, Entities(*shop)).ok());
-  ASSERT_TRUE(migrate::Up(migrator, *migrations, &applied).ok());
+  ASSERT_TRUE(UpWith(migrator, generator, *migrations, &applied).ok());
   EXPECT_THAT(applied, ::testing::IsEmpty());
 }
 

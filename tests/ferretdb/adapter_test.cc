@@ -15,6 +15,7 @@
 #include "server/repository/wire_sink.h"
 #include "tests/ferretdb/ferretdb_case.h"
 #include "tests/support/expected.h"
+#include "tests/support/migrate.h"
 #include "tests/support/mongodb.h"
 #include "tests/support/mongodb_server.h"
 #include "tests/support/proxy.h"
@@ -293,15 +294,15 @@ TEST(FerretdbMigrations, AreRunOnceUnderTheirLock) {
   options.url = SharedFerretdb().TlsUrl(NewMongodbName());
   Result<std::unique_ptr<Backend>> backend = mongodb::Open(options);
   ASSERT_TRUE(backend.ok()) << backend.status().ToString();
-  const migrate::Migration first{1, "0001_first", R"([{"create": "a"}])"};
+  const migrate::Migration first{1, "0001_first", R"([{"create": "a"}])", ""};
   const migrate::Migration second{
       2, "0002_second",
-      R"([{"createIndexes": "a", "indexes": [{"key": {"z": 1}, "name": "z_1", "unique": true}]}])"};
+      R"([{"createIndexes": "a", "indexes": [{"key": {"z": 1}, "name": "z_1", "unique": true}]}])", ""};
   repository::Migrator& migrator = *(*backend)->migrator();
   std::vector<std::string> applied;
   for (const std::vector<migrate::Migration>& known :
        {std::vector{first}, std::vector{first, second}, std::vector{first, second}}) {
-    const Status status = migrate::Up(migrator, known, &applied);
+    const Status status = UpWith(migrator, mongodb::MongodbGenerator(), known, &applied);
     ASSERT_TRUE(status.ok()) << status.ToString();
   }
   const auto history = migrator.History();
