@@ -20,12 +20,12 @@ KeyValues ValuesOf(const Mutation& insert, const schema::Index& index) {
 }  // namespace
 
 bool UniqueValues::Repeats(const Mutation& insert) {
-  bool repeats = false;
+  bool repeats = !IsNull(insert.id) && !ids_.emplace(insert.entity, insert.id).second;
   for (const schema::Index& index : insert.entity->indexes) {
     if (index.unique == schema::Unique::kNo || insert.record == nullptr) continue;
     KeyValues values = ValuesOf(insert, index);
     if (values.empty()) continue;
-    if (!seen_.emplace(&index, std::move(values)).second) repeats = true;
+    if (!values_.emplace(&index, std::move(values)).second) repeats = true;
   }
   return repeats;
 }

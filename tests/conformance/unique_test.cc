@@ -90,6 +90,26 @@ TEST_P(UniqueCase, IsHadByTheFirstRequestOfAPartialBatch) {
   }
 }
 
+TEST_P(UniqueCase, IsLookedAtBeforeALaterRequestOfAPartialBatchHasTheId) {
+  // Of two requests with one id of which the first takes a value that is taken, the first is
+  // told of the value, and the second is created.
+  for (const Index* index : UniqueIndexes()) {
+    SCOPED_TRACE(index->name);
+    MessagePtr there = Full();
+    ASSERT_TRUE(HasStatus(store().Create(*there).status, Code::kOk));
+    MessagePtr first = Full();
+    CopyFields(*there, *index, first.get());
+    MessagePtr second = Full();
+    SetValue(second.get(), *entity().id, Id(*first));
+    Reply reply = store().BatchCreate({first.get(), second.get()}, /*allow_partial=*/true);
+    ASSERT_TRUE(HasStatus(reply.status, Code::kOk));
+    ASSERT_EQ(store().Records(reply, Operation::kBatchCreate).size(), 1u)
+        << reply.response->ShortDebugString();
+    const std::string text = reply.response->DebugString();
+    EXPECT_NE(text.find("has the same"), std::string::npos) << text;
+  }
+}
+
 TEST_P(UniqueCase, RefusesAnUpdateToATakenValue) {
   // An update cannot take another record's value; its own it may write again.
   for (const Index* index : UniqueIndexes()) {

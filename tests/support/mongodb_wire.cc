@@ -64,7 +64,7 @@ class Reader {
     return number;
   }
   const char* Text() {
-    const void* zero = std::memchr(at_, 0, left());
+    const void* zero = done() ? nullptr : std::memchr(at_, 0, left());
     if (zero == nullptr) good_ = false;
     if (!good_) return "";
     const char* text = reinterpret_cast<const char*>(at_);
