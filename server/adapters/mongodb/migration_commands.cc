@@ -83,9 +83,6 @@ Status Rename(MigrationLink* link, const std::string& what, const Bson& command)
   if (from.empty() || to.empty()) {
     return Failed(what, "must say \"to\": what the collection is to be called.");
   }
-  const Result<bool> there = Exists(link, from);
-  if (!there.ok()) return there.status();
-  if (!*there) return {};
   const std::string database = link->pool().database() + ".";
   Bson rename;
   rename.AddText("renameCollection", database + from).AddText("to", database + to);
@@ -96,6 +93,10 @@ Status Rename(MigrationLink* link, const std::string& what, const Bson& command)
     if (key != "renameCollection" && key != "to") bson_append_iter(rename.get(), nullptr, -1, &at);
   }
   return link->Again([&]() -> Status {
+    // Each time: the one before may have done it, and lost its answer.
+    const Result<bool> there = CollectionExists(link, from);
+    if (!there.ok()) return there.status();
+    if (!*there) return {};
     Answer answer = link->connection()->WriteAdmin(rename);
     const std::optional<Failure> failure = FailureOf(&answer);
     if (!failure || CodeOf(answer) == kNamespaceNotFound) return {};
