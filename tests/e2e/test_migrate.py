@@ -234,7 +234,9 @@ def test_up_that_is_killed_is_finished_by_the_next(served):
     started = time.monotonic()
     versions.migrate(database, "up")
     whole = time.monotonic() - started
-    for turn in range(long_count(50)):
+    # Who is killed on MongoDB holds its lease of 30 s, for which the next one waits.
+    turns = long_count(50) if not database.startswith("mongodb") else max(2, long_count(50) - 3)
+    for turn in range(turns):
         versions.migrate(database, "down", "1")
         up = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(random.Random(turn).uniform(0, whole))
