@@ -68,14 +68,25 @@ Result<std::vector<Migration>> ParseMigrations(
   return migrations;
 }
 
-std::string Checksum(const Generator& generator, std::string_view text) {
-  const std::string significant = generator.Significant(text);
+namespace {
+
+std::string Sha256(const std::string& significant) {
   unsigned char hash[crypto_hash_sha256_BYTES];
   crypto_hash_sha256(hash, reinterpret_cast<const unsigned char*>(significant.data()),
                      significant.size());
   char hex[2 * sizeof hash + 1];
   sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
   return hex;
+}
+
+}  // namespace
+
+std::string Checksum(const Generator& generator, std::string_view text) {
+  return Sha256(generator.Significant(text));
+}
+
+std::string EarlierChecksum(const Generator& generator, std::string_view text) {
+  return Sha256(generator.Generator::Significant(text));
 }
 
 }  // namespace storegate::migrate

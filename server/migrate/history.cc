@@ -16,6 +16,7 @@ Result<std::vector<KnownMigration>> ReadScripts(const Job& job) {
     one.migration = &migration;
     one.up = *std::move(script);
     one.checksum = Checksum(*job.generator, migration.up);
+    one.earlier_checksum = EarlierChecksum(*job.generator, migration.up);
     one.needs = one.up.needs == Script::kNeedsThis ? migration.number : one.up.needs;
     known.push_back(std::move(one));
   }
@@ -52,7 +53,7 @@ int LastOf(const std::vector<KnownMigration>& known) {
 // Of a row that the files know: whether its text may be another now.
 Status CheckKnown(const AppliedMigration& row, const KnownMigration& known) {
   const bool bound = row.state != State::kApplying || row.steps_done > 0;
-  if (!bound || row.checksum == known.checksum) return {};
+  if (!bound || known.Is(row.checksum)) return {};
   std::string what = " is not what was applied to the database.";
   if (Begun(row)) {
     what = " is not what was begun on the database: " + std::to_string(row.steps_done) +

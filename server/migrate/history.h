@@ -20,8 +20,15 @@ struct KnownMigration {
   const Migration* migration = nullptr;
   Script up;
   std::string checksum;
+  // As histories have it that were written when the white space of JSON counted.
+  std::string earlier_checksum;
   // What its row says that binaries must know; 0 for nothing.
   int needs = 0;
+
+  // Whether a row with that checksum is of this text.
+  bool Is(std::string_view of_row) const {
+    return of_row == checksum || of_row == earlier_checksum;
+  }
 };
 
 // Of all the job's migrations, in order. As Generator::Steps.

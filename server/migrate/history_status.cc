@@ -21,7 +21,7 @@ MigrationState StateOf(const AppliedMigration& row, const KnownMigration* known)
   if (known == nullptr) return MigrationState::kAhead;
   if (row.state == State::kReverting) return MigrationState::kReverting;
   const bool bound = row.state == State::kApplied || Begun(row);
-  if (bound && row.checksum != known->checksum) return MigrationState::kChanged;
+  if (bound && !known->Is(row.checksum)) return MigrationState::kChanged;
   return row.state == State::kApplied ? MigrationState::kApplied : MigrationState::kUnfinished;
 }
 

@@ -33,6 +33,9 @@ Result<std::vector<Migration>> ParseMigrations(
 
 // Of what is significant of the text (Generator::Significant). Hex.
 std::string Checksum(const Generator& generator, std::string_view text);
+// As it was reckoned before each kind of database had a reckoning of its own: histories
+// have it still.
+std::string EarlierChecksum(const Generator& generator, std::string_view text);
 
 // Told what happens; every call returns soon. Same thread as the call that it is given to.
 class Watcher {

@@ -387,5 +387,17 @@ TEST_F(MongodbMigrator, TheSchemaIsKeptAsItWasGiven) {
   EXPECT_THAT(large.message(), HasSubstr("15728641 bytes"));
 }
 
+TEST_F(MongodbMigrator, KnowsAMigrationByTheChecksumThatItHadBefore) {
+  repository::AppliedMigration row;
+  row.number = 1;
+  row.name = "0001_first";
+  row.checksum = "e2109c770e755944de02042b0523275d1c3eb0d14f45a2416a20c775dd5063eb";
+  const Status recorded = backend_->migrator()->Record(row);
+  ASSERT_TRUE(recorded.ok()) << recorded.ToString();
+  const Status up = Up({{1, "0001_first", R"([{"create": "a"}])", ""}});
+  EXPECT_TRUE(up.ok()) << up.ToString();
+  EXPECT_THAT(applied_, ::testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace storegate::test
