@@ -75,6 +75,12 @@ Status& Status::WithRetryDelay(std::chrono::milliseconds delay) {
   return *this;
 }
 
+Status Status::Reworded(std::string message) const {
+  Status reworded = *this;
+  reworded.Own().message = std::move(message);
+  return reworded;
+}
+
 Status Status::Under(std::string_view path) const {
   Status moved = *this;
   if (ok() || detail_->violations.empty() || path.empty()) return moved;

@@ -77,6 +77,8 @@ class [[nodiscard]] Status {
   Status& With(std::string key, std::string value);
   Status& WithViolation(std::string field, std::string description);
   Status& WithRetryDelay(std::chrono::milliseconds delay);
+  // The same error in other words. REQUIRES: !ok().
+  Status Reworded(std::string message) const;
   // The same error, its violations moved under a path: "book" makes "title"
   // into "book.title", and "" into "book".
   Status Under(std::string_view path) const;

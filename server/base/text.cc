@@ -278,6 +278,12 @@ std::string Quoted(std::string_view text) {
   return out + "…\" (" + std::to_string(full) + " bytes)";
 }
 
+std::string CommaSeparated(const std::vector<std::string>& items) {
+  std::string list;
+  for (const std::string& item : items) list += (list.empty() ? "" : ", ") + item;
+  return list;
+}
+
 void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
   while (!text.empty()) {

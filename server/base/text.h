@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace storegate {
 
@@ -25,6 +26,9 @@ std::string FoldCase(std::string_view text);
 // at a character's boundary with "…" and the full length behind.
 std::string Quoted(std::string_view text);
 
+// "a, b, c".
+std::string CommaSeparated(const std::vector<std::string>& items);
+
 // Appends the JSON string literal of `text`, quotes included. Invalid UTF-8 is
 // replaced, so that logs are always JSON.
 void AppendJsonString(std::string_view text, std::string* out);
@@ -40,6 +44,12 @@ bool IsCanonicalUuid(std::string_view text);
 // A new UUIDv7 (RFC 9562): time first, so that ids made later sort later, also
 // within a millisecond in this process. Any thread.
 std::string NewUuidV7();
+// 24 lower case hex digits: a MongoDB ObjectId as text.
+bool IsObjectId(std::string_view text);
+// A new one: seconds, then what is this process's own, then a counter, so that ids made later
+// by one process sort later
+// (https://www.mongodb.com/docs/manual/reference/bson-types/#objectid). Any thread.
+std::string NewObjectId();
 // 63 random bits, never 0. Any thread.
 int64_t NewVersion();
 

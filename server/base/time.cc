@@ -1,6 +1,7 @@
 #include "server/base/time.h"
 
 #include <cassert>
+#include <random>
 
 namespace storegate {
 namespace {
@@ -51,6 +52,13 @@ void WriteDigits(int64_t value, int count, char* out) {
 }
 
 }  // namespace
+
+std::chrono::milliseconds RandomPause(std::chrono::milliseconds least,
+                                      std::chrono::milliseconds most) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return std::chrono::milliseconds(
+      std::uniform_int_distribution<int64_t>(least.count(), most.count())(random));
+}
 
 int64_t NowMillis() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -14,6 +14,11 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 inline bool Expired(Deadline deadline) { return std::chrono::steady_clock::now() >= deadline; }
 
+// Anything from `least` to `most`, both included: so that many who wait for one thing do not
+// ask for it all at once. REQUIRES: least <= most.
+std::chrono::milliseconds RandomPause(std::chrono::milliseconds least,
+                                      std::chrono::milliseconds most);
+
 // Milliseconds since 1970-01-01T00:00:00Z, now.
 int64_t NowMillis();
 

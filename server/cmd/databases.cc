@@ -20,12 +20,8 @@ constexpr std::chrono::milliseconds kLateLockTimeout{2000};
 
 // The same error, its message led by the database that it is about.
 Status About(const Database& database, const Status& status) {
-  Status about(status.code(), status.reason(),
-               "database " + database.name + " (" + database.url + "): " + status.message());
-  for (const Violation& violation : status.violations()) {
-    about.WithViolation(violation.field, violation.description);
-  }
-  return about;
+  return status.Reworded("database " + database.name + " (" + database.url +
+                         "): " + status.message());
 }
 
 // An id of the right form that no record is likely to have.

@@ -220,13 +220,13 @@ Status Run::Plan() {
 Status Run::Verify() {
   Result<std::vector<migrate::Drift>> found = migrate::Verify(job_);
   if (!found.ok()) return found.status();
-  if (request_.ignore_extra) std::erase_if(*found, [](const auto& drift) { return drift.extra; });
+  if (request_.ignore_extra) std::erase_if(*found, [](const auto& drift) { return !drift.harmless.empty(); });
   json_["drift"] = ordered_json::array();
   for (const migrate::Drift& drift : *found) json_["drift"].push_back(ToJson(drift));
   wrong_ = !found->empty();
   Line() << (found->empty() ? "as it should be" : "not as it should be") << "\n";
   for (const migrate::Drift& drift : *found) {
-    Out() << "  " << drift.text << (drift.extra ? " (made by others)" : "") << "\n";
+    Out() << "  " << drift.text << (drift.harmless.empty() ? "" : " (" + drift.harmless + ")") << "\n";
   }
   return Status();
 }
@@ -307,12 +307,7 @@ int MigrateDatabases(const MigrateRequest& request, const Config& config, std::o
     status = DoTarget(request, config, target, *source, *schema, out, errors, &json, &wrong);
     document["databases"].push_back(std::move(json));
     if (status.ok()) continue;
-    Status about(status.code(), status.reason(),
-                 "database " + target.name + " (" + url + "): " + status.message());
-    for (const Violation& violation : status.violations()) {
-      about.WithViolation(violation.field, violation.description);
-    }
-    status = about;
+    status = status.Reworded("database " + target.name + " (" + url + "): " + status.message());
     break;
   }
   if (!status.ok()) {

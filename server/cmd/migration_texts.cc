@@ -1,15 +1,9 @@
 #include "server/cmd/migration_texts.h"
 
-#include "server/base/time.h"
-
 namespace storegate::cmd {
 
 std::string WaitingText(const repository::LockHolder& holder) {
-  std::string text = "waiting for the migration lock held by " +
-                     (holder.who.empty() ? "another process" : holder.who);
-  if (holder.migration != 0) text += ", at migration " + std::to_string(holder.migration);
-  if (holder.since_millis != 0) text += ", since " + FormatTimestamp(holder.since_millis);
-  return text;
+  return "waiting for the migration lock held by " + holder.ToString();
 }
 
 std::string StepText(const migrate::Migration& migration, size_t index, size_t count) {

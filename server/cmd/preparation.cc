@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/base/log.h"
+#include "server/base/process.h"
 #include "server/cmd/gateway.h"
 #include "server/cmd/version.h"
 
@@ -67,7 +68,7 @@ migrate::Job MakeJob(const BackendKind& kind, repository::Migrator* migrator,
   job.migrations = std::move(migrations);
   job.schema = &schema;
   job.here = std::move(here);
-  job.applied_by = ThisProcess();
+  job.applied_by = "storegate " + Version() + ", " + ThisProcess();
   return job;
 }
 

@@ -42,9 +42,7 @@ int PrintDdl(const Config& config, const std::string& dialect, std::ostream& out
   }
   std::unique_ptr<const schema::Schema> schema = LoadSchema(config, errors);
   if (schema == nullptr) return 1;
-  std::vector<const schema::Entity*> entities;
-  for (const schema::Entity& entity : schema->entities) entities.push_back(&entity);
-  out << generator->CreateAll(entities);
+  out << generator->CreateAll(schema->AllEntities());
   return 0;
 }
 

@@ -156,12 +156,7 @@ Status Seeder::Call(const schema::Method* method, const std::vector<const std::s
 }
 
 Status Seeder::At(int64_t line, const Status& status) const {
-  Status at(status.code(), status.reason(),
-            name_ + ":" + std::to_string(line) + ": " + status.message());
-  for (const Violation& violation : status.violations()) {
-    at.WithViolation(violation.field, violation.description);
-  }
-  return at;
+  return status.Reworded(name_ + ":" + std::to_string(line) + ": " + status.message());
 }
 
 int Seed(const Config& config, const std::string& path) {

@@ -58,6 +58,11 @@ struct Renames {
   // (table as it is called afterwards, column before) → column after.
   std::map<std::pair<std::string, std::string>, std::string> columns;
 
+  // What the table or column that is called so afterwards is called before: the same where it
+  // keeps its name. The table as it is called afterwards.
+  const std::string& TableBefore(const std::string& after) const;
+  const std::string& ColumnBefore(const std::string& table, const std::string& after) const;
+
   // The same, the other way round.
   Renames Reversed() const;
 };

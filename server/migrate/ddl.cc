@@ -20,13 +20,6 @@ bool Contains(const Entities& entities, const Entity* entity) {
   return std::ranges::find(entities, entity) != entities.end();
 }
 
-// One comment line whatever is in the text.
-std::string Comment(std::string text) {
-  std::ranges::replace(text, '\n', ' ');
-  std::ranges::replace(text, '\r', ' ');
-  return "-- " + text + "\n";
-}
-
 // Appends the entity behind those that it refers to. In a circle, the one that
 // was come to first is last.
 void Visit(const Entity* entity, const Entities& database, std::set<const Entity*>* seen,
@@ -62,6 +55,17 @@ Result<query::Predicate> IndexPredicate(const Entity& entity, std::string_view w
   Result<query::Template> parsed = query::Template::Parse(where, entity, nullptr, nullptr);
   if (!parsed.ok()) return parsed.status();
   return parsed->Bind(nullptr);
+}
+
+std::string CommentLine(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  std::ranges::replace(text, '\r', ' ');
+  return "-- " + text + "\n";
+}
+
+const Entity* EntityOf(const Entities& entities, std::string_view table) {
+  const auto found = std::ranges::find(entities, table, &Entity::collection);
+  return found == entities.end() ? nullptr : *found;
 }
 
 std::string QuoteIdentifier(std::string_view name) {
@@ -123,7 +127,7 @@ std::string CreateTableSql(const Dialect& dialect, const Entity& entity,
                                         : std::vector<repository::ReferenceModel>());
   for (const IndexOrReason& index : IndexesOf(dialect, entity)) {
     sql += index.left_out.empty() ? CreateIndexText(table.name, index.index)
-                                  : Comment("Left out: index " + index.index.name + ". " +
+                                  : CommentLine("Left out: index " + index.index.name + ". " +
                                             index.left_out);
   }
   return sql;

@@ -60,16 +60,14 @@ class Dialect {
   virtual std::string AlterTable(const std::vector<Change>& changes,
                                  const repository::TableModel& before,
                                  const repository::TableModel& after,
-                                 const RenderOptions& options) const {
-    (void)changes, (void)before, (void)after, (void)options;
-    return "";
-  }
+                                 const RenderOptions& options) const = 0;
   // Whether foreign keys can be changed only with the table (SQLite).
   virtual bool ReferencesWithTable() const { return false; }
   // Foreign keys of tables as they are called at that time. `reference.name` is "" where it is
   // not known, and a constraint that was not named keeps the name that it got before its table
   // or column was renamed: a dialect finds it by what it does. To drop one that is not there
-  // is no error: which there are depends on where stores live.
+  // is no error: which there are depends on where stores live. Not called where
+  // ReferencesWithTable.
   virtual std::string AddReference(const std::string& table,
                                    const repository::ReferenceModel& reference,
                                    const RenderOptions& options) const {
@@ -85,14 +83,17 @@ class Dialect {
   // end with one, the last being `-- storegate: transaction`. Render takes out those that
   // change nothing.
   virtual std::string CreateIndex(const std::string& table, const repository::IndexModel& index,
-                                  const RenderOptions& options) const {
-    (void)table, (void)index, (void)options;
-    return "";
-  }
+                                  const RenderOptions& options) const = 0;
   virtual std::string DropIndex(const std::string& table, const repository::IndexModel& index,
-                                const RenderOptions& options) const {
-    (void)table, (void)index, (void)options;
-    return "";
+                                const RenderOptions& options) const = 0;
+
+  // See Generator.
+  virtual bool TypeServes(std::string_view is, std::string_view should) const {
+    return is == should;
+  }
+  virtual bool CountsIds(const repository::ColumnModel& column) const {
+    (void)column;
+    return false;
   }
 
   // A field's `default`, as a literal (a new column is filled with it). What it gives where
@@ -116,6 +117,8 @@ std::string EnumCheckSql(const schema::Field& field);
 // The predicate of an index, for PredicateSql.
 Result<query::Predicate> IndexPredicate(const schema::Entity& entity, std::string_view where);
 
+// `-- text`: one line whatever is in the text, which may be a name out of a database.
+std::string CommentLine(std::string text);
 // "name" with quotes doubled.
 std::string QuoteIdentifier(std::string_view name);
 
@@ -141,6 +144,10 @@ std::string CreateTableSql(const Dialect& dialect, const schema::Entity& entity,
 // part of CreateTableSql.
 std::string AddReferencesSql(const Dialect& dialect, const schema::Entity& entity,
                              const std::vector<const schema::Entity*>& database);
+
+// The one that is kept in the table; null when there is none.
+const schema::Entity* EntityOf(const std::vector<const schema::Entity*>& entities,
+                               std::string_view table);
 
 // The entities in the order in which CreateSql makes their tables.
 std::vector<const schema::Entity*> CreationOrder(

@@ -16,8 +16,6 @@ namespace {
 using Kind = Change::Kind;
 using Names = std::map<std::string, std::string, std::less<>>;  // before → after
 
-constexpr std::string_view kFolded = "_folded_";
-
 // The text with its quoted identifiers as they are called afterwards.
 std::string Renamed(std::string_view text, const Names& names) {
   if (names.empty()) return std::string(text);
@@ -75,7 +73,6 @@ class Differ {
         continue;
       }
       kept.insert(was);
-      if (was->name != table.name) tables_[was->name] = table.name;
       pairs_.push_back({was, &table, RenamedColumns(*was, table)});
     }
     for (const TableModel& table : before.tables) {
@@ -112,10 +109,8 @@ class Differ {
 
  private:
   const TableModel* WasTable(const DatabaseModel& before, const std::string& name) const {
-    for (const auto& [from, to] : renames_.tables) {
-      if (to == name) return before.Table(from);
-    }
-    return renames_.tables.contains(name) ? nullptr : before.Table(name);
+    const std::string& was = renames_.TableBefore(name);
+    return was == name && renames_.tables.contains(name) ? nullptr : before.Table(was);
   }
 
   Names RenamedColumns(const TableModel& before, const TableModel& after) const {
@@ -126,8 +121,8 @@ class Differ {
         continue;
       }
       names[key.second] = to;
-      const std::string folded = std::string(kFolded) + key.second;
-      const std::string folded_to = std::string(kFolded) + to;
+      const std::string folded = std::string(schema::kFoldedPrefix) + key.second;
+      const std::string folded_to = std::string(schema::kFoldedPrefix) + to;
       if (before.Column(folded) != nullptr && after.Column(folded_to) != nullptr) {
         names[folded] = folded_to;
       }
@@ -299,7 +294,6 @@ class Differ {
   }
 
   const Renames& renames_;
-  Names tables_;
   std::vector<Pair> pairs_;
   Tables added_;
   Tables dropped_;
@@ -310,6 +304,21 @@ class Differ {
 };
 
 }  // namespace
+
+const std::string& Renames::TableBefore(const std::string& after) const {
+  for (const auto& [from, to] : tables) {
+    if (to == after) return from;
+  }
+  return after;
+}
+
+const std::string& Renames::ColumnBefore(const std::string& table,
+                                         const std::string& after) const {
+  for (const auto& [key, to] : columns) {
+    if (key.first == table && to == after) return key.second;
+  }
+  return after;
+}
 
 Renames Renames::Reversed() const {
   Renames reversed;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "server/base/text.h"
+#include "server/migrate/ddl.h"
 
 namespace storegate::migrate {
 
@@ -12,18 +13,8 @@ using schema::Schema;
 
 namespace {
 
-std::vector<const Entity*> EntitiesOf(const Schema& schema) {
-  std::vector<const Entity*> entities;
-  for (const Entity& entity : schema.entities) entities.push_back(&entity);
-  return entities;
-}
-
 const Entity* Find(const Schema* schema, const std::string& collection) {
-  if (schema == nullptr) return nullptr;
-  for (const Entity& entity : schema->entities) {
-    if (entity.collection == collection) return &entity;
-  }
-  return nullptr;
+  return schema == nullptr ? nullptr : EntityOf(schema->AllEntities(), collection);
 }
 
 bool HasColumn(const Entity* entity, const std::string& column) {
@@ -80,11 +71,7 @@ Status CheckRenames(const Schema* before, const Schema& after, const Renames& re
     const std::string from = table + "." + column;
     const Entity* is = Find(&after, table);
     if (is == nullptr) return BadRename(from, to, "the schema has no table " + Quoted(table));
-    std::string was_table = table;
-    for (const auto& [old_name, new_name] : renames.tables) {
-      if (new_name == table) was_table = old_name;
-    }
-    const Entity* was = Find(before, was_table);
+    const Entity* was = Find(before, renames.TableBefore(table));
     Status status = CheckPlaces("column", from, table + "." + to,
                                 {HasColumn(was, column), HasColumn(is, column), HasColumn(was, to),
                                  HasColumn(is, to)});
@@ -137,9 +124,9 @@ Status Unsafe(const std::vector<Risk>& risks, const GenerateOptions& options) {
 
 Result<GeneratedMigration> Generate(const Schema* before, const Schema& after,
                                     const Generator& generator, const GenerateOptions& options) {
-  const std::vector<const Entity*> now = EntitiesOf(after);
+  const std::vector<const Entity*> now = after.AllEntities();
   const std::vector<const Entity*> then =
-      before == nullptr ? std::vector<const Entity*>() : EntitiesOf(*before);
+      before == nullptr ? std::vector<const Entity*>() : before->AllEntities();
   if (Status status = generator.Check(now); !status.ok()) return status;
   if (Status status = CheckRenames(before, after, options.renames); !status.ok()) return status;
   const DatabaseModel was = generator.Model(then);

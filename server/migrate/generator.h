@@ -55,18 +55,12 @@ class Generator {
   // What CreateAll makes, as a model: columns have their fields. Indexes that Check refuses
   // are left out. `database` outlives it.
   virtual repository::DatabaseModel Model(
-      const std::vector<const schema::Entity*>& database) const {
-    (void)database;
-    return {};
-  }
+      const std::vector<const schema::Entity*>& database) const = 0;
   // The script that makes the changes, in the language of migration files, directives
   // (Steps) and comments included; "" for none. `after` is what they lead to.
   virtual std::string Render(const std::vector<Change>& changes,
                              const repository::DatabaseModel& after,
-                             const RenderOptions& options) const {
-    (void)changes, (void)after, (void)options;
-    return "";
-  }
+                             const RenderOptions& options) const = 0;
   // Cuts a migration file into steps. INVALID_ARGUMENT, reason INVALID_MIGRATION, naming
   // file and line: a directive that is none, a statement that does not end.
   //   SQL: a line that begins with `-- storegate:` says how what follows it, up to the next
@@ -85,17 +79,12 @@ class Generator {
   //     {"storegate.backfill": "books", "filter": {…}, "set": {…}}   in batches (kRepeat)
   //     {"storegate.refold": "books.title"}
   //     {"storegate.needs": 7}         or "this"
-  virtual Result<Script> Steps(const std::string& file, std::string_view text) const {
-    (void)file;
-    Script script;
-    script.steps.push_back({repository::Step::Kind::kTransaction, std::string(text), "", "", "", 1});
-    return script;
-  }
+  virtual Result<Script> Steps(const std::string& file, std::string_view text) const = 0;
   // What counts of a file for its checksum: statements and directives, without comments
   // and with each run of white space as one blank; what is in quotes stays as it is.
   virtual std::string Significant(std::string_view text) const;
   // The folder of its migration files: "postgres".
-  virtual std::string_view folder() const { return ""; }
+  virtual std::string_view folder() const = 0;
 
   // Whether Create may run where some of what it makes is there: it adds the rest. Where
   // not, a script runs as a whole or not at all, and a table that is there is left alone.
@@ -104,6 +93,17 @@ class Generator {
   // Whether each record has the types that it was written with, so that servers read those
   // of a widened field whether they know of it or not. Where not, a column has one type.
   virtual bool typed_by_record() const { return false; }
+
+  // Whether a column of the type `is` keeps and compares what is written to one of `should`,
+  // and is read as well. Both as the database says them.
+  virtual bool TypeServes(std::string_view is, std::string_view should) const {
+    return is == should;
+  }
+  // Whether the database numbers rows that are written without the column.
+  virtual bool CountsIds(const repository::ColumnModel& column) const {
+    (void)column;
+    return false;
+  }
 
   // What this kind of database cannot have of the entities' indexes, with file and
   // line: FAILED_PRECONDITION, reason UNSUPPORTED_INDEX.

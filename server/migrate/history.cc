@@ -149,22 +149,6 @@ Status Refused(std::string_view reason, std::string message) {
   return Status(Code::kFailedPrecondition, reason, std::move(message));
 }
 
-Status Reworded(const Status& status, std::string message) {
-  Status other(status.code(), status.reason(), std::move(message));
-  for (const auto& [key, value] : status.metadata()) other.With(key, value);
-  for (const Violation& each : status.violations()) {
-    other.WithViolation(each.field, each.description);
-  }
-  if (status.retry_delay()) other.WithRetryDelay(*status.retry_delay());
-  return other;
-}
-
-std::string Listed(const std::vector<std::string>& items) {
-  std::string list;
-  for (const std::string& item : items) list += (list.empty() ? "" : ", ") + item;
-  return list;
-}
-
 WaitingWatched::WaitingWatched(const Job& job) : migrator_(job.migrator) {
   if (job.watcher == nullptr) return;
   migrator_->OnWaiting([watcher = job.watcher](const repository::LockHolder& holder) {

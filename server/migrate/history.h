@@ -61,10 +61,6 @@ std::vector<const KnownMigration*> PendingOf(const std::vector<KnownMigration>& 
 
 // FAILED_PRECONDITION with this reason.
 Status Refused(std::string_view reason, std::string message);
-// The same error in other words.
-Status Reworded(const Status& status, std::string message);
-// "a, b, c".
-std::string Listed(const std::vector<std::string>& items);
 
 // Tells the job's watcher of waiting for the lock, as long as it lives.
 class WaitingWatched {

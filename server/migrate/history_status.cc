@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "server/base/text.h"
 #include "server/migrate/guard.h"
 #include "server/migrate/history.h"
 #include "server/migrate/reconcile.h"
@@ -26,9 +27,7 @@ MigrationState StateOf(const AppliedMigration& row, const KnownMigration* known)
 }
 
 bool Has(const TableModel* table, const ReferenceModel& reference) {
-  return table != nullptr && std::ranges::any_of(table->references, [&](const auto& each) {
-           return SameReference(each, reference);
-         });
+  return table != nullptr && FindReference(*table, reference) != nullptr;
 }
 
 // The database as it will be when what is pending was applied: what the scripts make, but
@@ -57,13 +56,6 @@ Result<DatabaseModel> Foreseen(const Job& job, const std::vector<KnownMigration>
     });
   }
   return after;
-}
-
-// Every entity's references, as the generator has them: none where the database checks none.
-bool ChecksReferences(const Job& job) {
-  const DatabaseModel model = job.generator->Model(AllEntities(job));
-  return std::ranges::any_of(model.tables,
-                             [](const TableModel& table) { return !table.references.empty(); });
 }
 
 }  // namespace
@@ -116,7 +108,7 @@ Status CheckApplied(const Job& job) {
   }
   if (!names.empty()) {
     return Refused("MIGRATIONS_PENDING", "The database lacks what these migrations make: " +
-                                             Listed(names) + ". Run migrate up.");
+                                             CommaSeparated(names) + ". Run migrate up.");
   }
   return Guard(job, IsAhead(*known, *history)).Before({});
 }
@@ -138,7 +130,7 @@ Result<std::vector<PlannedMigration>> Plan(const Job& job, int to) {
     if (row != nullptr && Begun(*row)) planned.first_step = static_cast<size_t>(row->steps_done);
   }
   const bool whole = pending.size() == PendingOf(*known, *history, 0).size();
-  if (!whole || IsAhead(*known, *history) || !ChecksReferences(job)) return plan;
+  if (!whole || IsAhead(*known, *history) || !ChecksReferences(*job.generator, AllEntities(job))) return plan;
   Result<DatabaseModel> database = Foreseen(job, *known, *history, pending);
   if (!database.ok()) return database.status();
   PlannedMigration references;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "server/migrate/ddl.h"
 #include "server/migrate/history.h"
 
 namespace storegate::migrate {
@@ -15,24 +16,6 @@ using repository::TableModel;
 using schema::Entity;
 
 namespace {
-
-const Entity* EntityOf(const Entities& entities, std::string_view table) {
-  for (const Entity* entity : entities) {
-    if (entity->collection == table) return entity;
-  }
-  return nullptr;
-}
-
-bool AnyReferences(const DatabaseModel& database) {
-  return std::ranges::any_of(database.tables,
-                             [](const TableModel& table) { return !table.references.empty(); });
-}
-
-const ReferenceModel* FindSame(const TableModel& table, const ReferenceModel& reference) {
-  const auto found = std::ranges::find_if(
-      table.references, [&](const ReferenceModel& each) { return SameReference(each, reference); });
-  return found == table.references.end() ? nullptr : &*found;
-}
 
 // One that was made and not held against the rows that were there: it was cut short.
 bool IsUnfinished(const ReferenceModel& reference) {
@@ -71,14 +54,12 @@ void TakeOut(Migrator& migrator, const Generator& generator, ReferenceChange cha
   if (!database.ok()) return;
   const TableModel* table = database->Table(change.table);
   if (table == nullptr) return;
-  for (const ReferenceModel& each : table->references) {
-    if (!SameReference(each, change.reference)) continue;
-    change.add = false;
-    change.reference = each;
-    // The failure that led here is what is reported.
-    (void)RunAll(migrator, generator, *database, change).ok();
-    return;
-  }
+  const ReferenceModel* left = FindReference(*table, change.reference);
+  if (left == nullptr) return;
+  change.add = false;
+  change.reference = *left;
+  // The failure that led here is what is reported.
+  (void)RunAll(migrator, generator, *database, change).ok();
 }
 
 }  // namespace
@@ -89,6 +70,17 @@ std::string ReferenceChange::Text() const {
 
 bool SameReference(const ReferenceModel& a, const ReferenceModel& b) {
   return a.column == b.column && a.table == b.table && a.target == b.target;
+}
+
+bool ChecksReferences(const Generator& generator, const Entities& entities) {
+  return std::ranges::any_of(generator.Model(entities).tables,
+                             [](const TableModel& table) { return !table.references.empty(); });
+}
+
+const ReferenceModel* FindReference(const TableModel& table, const ReferenceModel& reference) {
+  const auto found = std::ranges::find_if(
+      table.references, [&](const ReferenceModel& each) { return SameReference(each, reference); });
+  return found == table.references.end() ? nullptr : &*found;
 }
 
 Entities WithNeighbours(const Entities& entities) {
@@ -124,7 +116,7 @@ std::vector<ReferenceChange> ReferenceChanges(const Generator& generator,
     const TableModel* table = database.Table(wanted.name);
     if (table == nullptr) continue;
     for (const ReferenceModel& reference : wanted.references) {
-      const ReferenceModel* there = FindSame(*table, reference);
+      const ReferenceModel* there = FindReference(*table, reference);
       if (there != nullptr && !IsUnfinished(*there)) continue;
       if (!CanBe(database, *table, reference)) continue;
       if (there != nullptr) changes.push_back({false, wanted.name, *there});
@@ -169,7 +161,7 @@ Result<std::vector<Step>> StepsOf(const Generator& generator, const DatabaseMode
 Status Reconcile(Migrator& migrator, const Generator& generator, const Entities& here,
                  const Entities& all) {
   // A database that checks no references has none to keep.
-  if (!AnyReferences(generator.Model(all))) return {};
+  if (!ChecksReferences(generator, all)) return {};
   Result<DatabaseModel> database = migrator.Describe();
   if (!database.ok()) return database.status();
   for (const ReferenceChange& change : ReferenceChanges(generator, *database, here, all)) {
@@ -179,11 +171,11 @@ Status Reconcile(Migrator& migrator, const Generator& generator, const Entities&
       continue;
     }
     if (!change.add) {
-      return Reworded(ran, "The foreign key of " + change.Text() +
+      return ran.Reworded("The foreign key of " + change.Text() +
                                " could not be dropped: " + ran.message());
     }
     TakeOut(migrator, generator, change);
-    return Reworded(ran, "The foreign key of " + change.Text() +
+    return ran.Reworded("The foreign key of " + change.Text() +
                              " could not be made: " + ran.message() + " Where rows of " +
                              change.table + " refer to what is not in " +
                              change.reference.table +

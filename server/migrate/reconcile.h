@@ -37,6 +37,12 @@ std::vector<ReferenceChange> ReferenceChanges(const Generator& generator,
 // The same foreign key, whatever its name.
 bool SameReference(const repository::ReferenceModel& a, const repository::ReferenceModel& b);
 
+// The one of the table's that is the same; null where there is none.
+const repository::ReferenceModel* FindReference(const repository::TableModel& table,
+                                                const repository::ReferenceModel& reference);
+// Whether this kind of database checks any reference of the entities.
+bool ChecksReferences(const Generator& generator, const Entities& entities);
+
 // The database with the changes made.
 repository::DatabaseModel WithReferences(repository::DatabaseModel database,
                                          const std::vector<ReferenceChange>& changes);

@@ -39,6 +39,8 @@ Turn TurnOf(const Field& before, const Field& after) {
   }
   if (from == to) {
     if (before.format == after.format || from != Type::kString) return Turn::kSame;
+    const auto object_id = schema::Format::kObjectId;
+    if (before.format == object_id || after.format == object_id) return Turn::kCannot;
     if (before.format == schema::Format::kUuid) return Turn::kWidens;
     return after.format == schema::Format::kUuid ? Turn::kNarrows : Turn::kSame;
   }
@@ -67,13 +69,8 @@ std::string TypeName(const Field& field) {
   } else if (value != nullptr) {
     name += value->type_name();
   }
-  return field.format == schema::Format::kUuid ? name + " (UUID)" : name;
-}
-
-std::string Listed(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
+  if (field.format == schema::Format::kUuid) return name + " (UUID)";
+  return field.format == schema::Format::kObjectId ? name + " (OBJECT_ID)" : name;
 }
 
 class Judge {
@@ -263,12 +260,12 @@ class Judge {
     const std::vector<std::string> gone = NamesGone(before, after);
     if (gone.empty()) return;
     Add(Risk::Kind::kLosesData, column_,
-        "takes " + Listed(gone) + " from the values of " + column_ + ": rows that have it lose it",
+        "takes " + CommaSeparated(gone) + " from the values of " + column_ + ": rows that have it lose it",
         "1. Let nothing write it any more: mark it as deprecated. 2. Give the rows that have it "
         "another value. 3. Take it out, and generate this with --allow-data-loss. Values are kept "
         "by their names: one that has another name now is another value.");
     Add(Risk::Kind::kBreaksRunning, column_,
-        "takes " + Listed(gone) + " from the values of " + column_ + ", which servers of the "
+        "takes " + CommaSeparated(gone) + " from the values of " + column_ + ", which servers of the "
         "schema before may write",
         kWhenNoneRuns);
   }
@@ -305,18 +302,11 @@ std::vector<Change> ChangesOfMeaning(const DatabaseModel& before, const Database
   std::vector<Change> found;
   const std::vector<Change> changes = Diff(before, after, renames);
   for (const TableModel& table : after.tables) {
-    std::string was_table = table.name;
-    for (const auto& [from, to] : renames.tables) {
-      if (to == table.name) was_table = from;
-    }
-    const TableModel* was = before.Table(was_table);
+    const TableModel* was = before.Table(renames.TableBefore(table.name));
     if (was == nullptr) continue;
     for (const ColumnModel& column : table.columns) {
-      std::string was_column = column.name;
-      for (const auto& [key, to] : renames.columns) {
-        if (key.first == table.name && to == column.name) was_column = key.second;
-      }
-      const ColumnModel* column_before = was->Column(was_column);
+      const ColumnModel* column_before =
+          was->Column(renames.ColumnBefore(table.name, column.name));
       const bool told = std::ranges::any_of(changes, [&](const Change& change) {
         return change.kind == Kind::kAlterColumn && change.column_after == &column;
       });

@@ -99,7 +99,7 @@ Status Run::Failed(const Status& status, const AppliedMigration& row, const Step
   message += " at step " + std::to_string(index + 1) + " of " + std::to_string(count) +
              " (line " + std::to_string(step.line) + " of its file): " + status.message() +
              " Mend the cause and run migrate " + (up_ ? "up" : "down") + " again.";
-  const Status failure = Reworded(status, message)
+  const Status failure = status.Reworded(message)
                              .With("migration", row.name)
                              .With("step", std::to_string(index + 1));
   // Who lost the lock must not touch the history: another may be at it.

@@ -1,6 +1,7 @@
 #include "server/migrate/runner_steps.h"
 
 #include "server/base/time.h"
+#include "server/migrate/ddl.h"
 #include "server/migrate/reconcile.h"
 
 namespace storegate::migrate {
@@ -70,12 +71,11 @@ Status StepRunner::Refold(const schema::Field& field) {
 }
 
 const schema::Field* StepRunner::FieldOf(const Step& step) const {
-  for (const schema::Entity* entity : AllEntities(job_)) {
-    if (entity->collection != step.table) continue;
-    for (const schema::Field* field : entity->stored) {
-      const bool text = field->type == schema::Type::kString && field->sortable();
-      if (field->column == step.column && text) return field;
-    }
+  const schema::Entity* entity = EntityOf(AllEntities(job_), step.table);
+  if (entity == nullptr) return nullptr;
+  for (const schema::Field* field : entity->stored) {
+    const bool text = field->type == schema::Type::kString && field->sortable();
+    if (field->column == step.column && text) return field;
   }
   return nullptr;
 }
@@ -85,10 +85,7 @@ void StepRunner::TellRows(int64_t done, int64_t total) const {
 }
 
 std::vector<const schema::Entity*> AllEntities(const Job& job) {
-  std::vector<const schema::Entity*> all;
-  if (job.schema == nullptr) return WithNeighbours(job.here);
-  for (const schema::Entity& entity : job.schema->entities) all.push_back(&entity);
-  return all;
+  return job.schema == nullptr ? WithNeighbours(job.here) : job.schema->AllEntities();
 }
 
 }  // namespace storegate::migrate

@@ -2,20 +2,13 @@
 #include <set>
 #include <string_view>
 
+#include "server/base/text.h"
 #include "server/migrate/sql_render.h"
 
 namespace storegate::migrate {
 namespace {
 
 using Kind = Change::Kind;
-
-constexpr std::string_view kFolded = "_folded_";
-
-std::string Listed(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
-  return list;
-}
 
 bool IsDeleteTime(const ColumnModel& column) {
   return column.field != nullptr && column.field->role == schema::Role::kDeleteTime;
@@ -32,11 +25,11 @@ bool IsThere(const std::vector<Change>& changes, const std::string& table,
 }  // namespace
 
 bool IsFolded(const ColumnModel& column) {
-  return column.folded || column.name.starts_with(kFolded);
+  return column.folded || column.name.starts_with(schema::kFoldedPrefix);
 }
 
 std::string FoldedFrom(const ColumnModel& column) {
-  return column.name.starts_with(kFolded) ? column.name.substr(kFolded.size()) : "";
+  return column.name.starts_with(schema::kFoldedPrefix) ? column.name.substr(schema::kFoldedPrefix.size()) : "";
 }
 
 std::vector<std::string> NamesGone(const ColumnModel& before, const ColumnModel& after) {
@@ -87,11 +80,11 @@ std::vector<std::string> NotesOn(const std::vector<Change>& changes,
         const auto fresh = NamesGone(*change.column_after, *change.column_before);
         if (!fresh.empty() && !options.down) {
           notes.push_back("Servers of the schema before cannot read rows in which " + column +
-                          " is " + Listed(fresh) + ".");
+                          " is " + CommaSeparated(fresh) + ".");
         }
         const auto gone = NamesGone(*change.column_before, *change.column_after);
         if (!gone.empty()) {
-          notes.push_back("Rows in which " + column + " is " + Listed(gone) + " lose it.");
+          notes.push_back("Rows in which " + column + " is " + CommaSeparated(gone) + " lose it.");
         }
         break;
       }

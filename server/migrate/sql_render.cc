@@ -6,21 +6,16 @@
 #include <string_view>
 #include <utility>
 
+#include "server/base/text.h"
+#include "server/migrate/sql_tokens.h"
+
 namespace storegate::migrate {
 namespace {
 
 using Kind = Change::Kind;
 
-constexpr std::string_view kDirective = "-- storegate:";
 constexpr std::string_view kTransaction = "-- storegate: transaction\n";
 constexpr std::string_view kNoTransaction = "-- storegate: no transaction\n";
-
-// One comment line whatever is in the text: it may be a name out of a database.
-std::string Comment(std::string text) {
-  std::ranges::replace(text, '\n', ' ');
-  std::ranges::replace(text, '\r', ' ');
-  return "-- " + text + "\n";
-}
 
 // Puts texts behind each other, leaving out directives that change nothing.
 class Writer {
@@ -30,7 +25,7 @@ class Writer {
     if (pending_) {
       if (outside() && text.starts_with(kNoTransaction)) {
         text.remove_prefix(kNoTransaction.size());
-      } else if (!text.starts_with(kDirective)) {
+      } else if (!text.starts_with(kSqlDirective)) {
         text_ += kTransaction;
       }
     }
@@ -43,7 +38,7 @@ class Writer {
  private:
   // Whether what was written last is in no transaction.
   bool outside() const {
-    const size_t last = text_.rfind(kDirective);
+    const size_t last = text_.rfind(kSqlDirective);
     return last != std::string::npos &&
            std::string_view(text_).substr(last).starts_with(kNoTransaction);
   }
@@ -118,9 +113,9 @@ class Renderer {
     std::string head = "-- Made by storegate, to\n";
     for (const Change& change : changes_) {
       const std::string line = DescribeChange(change);
-      if (!line.empty()) head += Comment("  " + line);
+      if (!line.empty()) head += CommentLine("  " + line);
     }
-    for (const std::string& note : NotesOn(changes_, options_)) head += Comment(note);
+    for (const std::string& note : NotesOn(changes_, options_)) head += CommentLine(note);
     if (options_.needs_this) head += "-- storegate: needs this\n";
     return head + "\n";
   }
@@ -166,7 +161,7 @@ class Renderer {
       if (change->table_before == nullptr && dialect_.InlineReferences()) continue;
       const Change* column = ColumnChange(Kind::kAddColumn, change->table, change->name);
       if (options_.down && column != nullptr && column->column_after->not_null) {
-        out_.Add(Comment("Left out: the foreign key of " + change->table + "." + change->name +
+        out_.Add(CommentLine("Left out: the foreign key of " + change->table + "." + change->name +
                          ". Rows that are there refer to nothing."));
         continue;
       }
@@ -292,16 +287,17 @@ class Renderer {
     if (after.not_null) {
       const std::string_view zero = after.field->enum_type->NameOf(0);
       if (!was.numbers.contains(std::string(zero))) {
-        return out_.Add(Comment("Rows of " + change.table + " that have " + gone.front() +
+        return out_.Add(CommentLine("Rows of " + change.table + " that have " + gone.front() +
                                 " must get another value before: the one for unset, " +
                                 std::string(zero) + ", is new."));
       }
       value = dialect_.ZeroLiteral(*after.field);
     }
-    std::string list;
-    for (const std::string& name : gone) list += (list.empty() ? "" : ", ") + QuoteText(name);
+    std::vector<std::string> quoted;
+    for (const std::string& name : gone) quoted.push_back(QuoteText(name));
     const std::string column = QuoteIdentifier(before.name);
-    Update(*change.table_after, column, value, column + " IN (" + list + ")");
+    Update(*change.table_after, column, value,
+           column + " IN (" + CommaSeparated(quoted) + ")");
   }
 
   // Rows that are there get what their new columns should hold.

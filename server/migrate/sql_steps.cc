@@ -280,7 +280,7 @@ std::string SignificantSql(std::string_view sql, const SqlSyntax& syntax) {
       case Kind::kDirective: {
         // With its white space as blanks, on a line of its own.
         if (!kept.empty() && kept.back() == ' ') kept.back() = '\n';
-        kept += "-- storegate:";
+        kept += kSqlDirective;
         const std::string_view text = DirectiveText(token.text);
         blank();
         for (const char c : text) {

@@ -8,8 +8,6 @@ namespace {
 
 using Kind = SqlToken::Kind;
 
-constexpr std::string_view kDirective = "-- storegate:";
-
 bool IsSpace(char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; }
 bool BeginsWord(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) || c == '_' || (c & 0x80) != 0;
@@ -76,7 +74,7 @@ SqlToken NextToken(std::string_view sql, size_t at, const SqlSyntax& syntax) {
   if (rest.starts_with("--")) {
     const bool line_begins = at == 0 || sql[at - 1] == '\n';
     const Kind kind =
-        line_begins && rest.starts_with(kDirective) ? Kind::kDirective : Kind::kComment;
+        line_begins && rest.starts_with(kSqlDirective) ? Kind::kDirective : Kind::kComment;
     return Of(kind, rest, std::min(rest.find('\n'), rest.size()));
   }
   if (rest.starts_with("/*")) {
@@ -106,7 +104,7 @@ SqlToken NextToken(std::string_view sql, size_t at, const SqlSyntax& syntax) {
 }
 
 std::string_view DirectiveText(std::string_view directive) {
-  directive.remove_prefix(kDirective.size());
+  directive.remove_prefix(kSqlDirective.size());
   while (!directive.empty() && IsSpace(directive.front())) directive.remove_prefix(1);
   while (!directive.empty() && IsSpace(directive.back())) directive.remove_suffix(1);
   return directive;

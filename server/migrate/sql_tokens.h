@@ -9,6 +9,9 @@
 
 namespace storegate::migrate {
 
+// What a line begins with that says how a migration is run.
+inline constexpr std::string_view kSqlDirective = "-- storegate:";
+
 struct SqlToken {
   enum class Kind {
     kEnd,        // of the text

@@ -36,14 +36,23 @@ struct AppliedMigration {
   int needs = 0;
 };
 
+// How histories write a state down: "applied", "applying", "reverting".
+std::string_view NameOf(AppliedMigration::State state);
+// Empty for what is none of these.
+std::optional<AppliedMigration::State> StateNamed(std::string_view name);
+
 // Who has the lock that another waits for.
 struct LockHolder {
   std::string who;        // "storegate, process 4711 on web-3"; "" when unknown
   int migration = 0;      // the number that it is at; 0 when unknown
   int64_t since_millis = 0;  // when it took the lock; 0 when unknown
+
+  // "storegate, process 4711 on web-3, at migration 7, since 2026-…Z", as far as it is
+  // known; "another process" for who.
+  std::string ToString() const;
 };
 
-// Used by one thread at a time, cancel aside.
+// Used by one thread at a time.
 class Migrator {
  public:
   virtual ~Migrator() = default;
@@ -54,7 +63,7 @@ class Migrator {
   void OnWaiting(Waiting waiting) { waiting_ = std::move(waiting); }
 
   // How long WithLock waits for the lock. Default: 5 minutes.
-  virtual void SetLockTimeout(int64_t millis) { (void)millis; }
+  virtual void SetLockTimeout(int64_t millis) = 0;
 
   // Runs `work` while no other process does. Polls for the lock with jitter and never
   // waits on it in the database; goes on, with exponential back-off, where the database
@@ -78,59 +87,32 @@ class Migrator {
   // over tables keeps what was done before a failure, and says so. FAILED_PRECONDITION,
   // reason MIGRATION_FAILED, naming the statement by line where it is known, when the
   // database refuses the script; MIGRATION_LOCK_LOST.
-  virtual Status Run(const Step& step, const AppliedMigration& row) {
-    (void)step, (void)row;
-    return Unsupported();
-  }
+  virtual Status Run(const Step& step, const AppliedMigration& row) = 0;
   // Runs the statement of a kRepeat step once, as a transaction: how many rows it changed.
-  virtual Result<int64_t> RunBatch(const Step& step) {
-    (void)step;
-    return Unsupported();
-  }
+  virtual Result<int64_t> RunBatch(const Step& step) = 0;
   // What the step's `total` says.
-  virtual Result<int64_t> CountTotal(const Step& step) {
-    (void)step;
-    return Unsupported();
-  }
+  virtual Result<int64_t> CountTotal(const Step& step) = 0;
   // Writes the folded column of `field` in the next rows behind `after`, in order of id; a
   // null `after` begins at the first. Only where the text is still what was read. Gives
   // how many rows were looked at, and the last one's id in `last`.
-  virtual Result<int64_t> Refold(const schema::Field& field, const Value& after, Value* last) {
-    (void)field, (void)after, (void)last;
-    return Unsupported();
-  }
+  virtual Result<int64_t> Refold(const schema::Field& field, const Value& after, Value* last) = 0;
   // Writes a row of history, over the one of its number where there is one; takes one out.
-  virtual Status Record(const AppliedMigration& row) {
-    (void)row;
-    return Unsupported();
-  }
-  virtual Status Forget(int number) {
-    (void)number;
-    return Unsupported();
-  }
+  virtual Status Record(const AppliedMigration& row) = 0;
+  virtual Status Forget(int number) = 0;
 
   // What is there.
-  virtual Result<DatabaseModel> Describe() { return Unsupported(); }
+  virtual Result<DatabaseModel> Describe() = 0;
   // What would be there, had the steps run, in order, on an empty database of this kind.
   // Nothing of it is kept, and nobody sees it meanwhile. Repeats and refolds are left out.
-  virtual Result<DatabaseModel> Rehearse(const std::vector<Step>& steps) {
-    (void)steps;
-    return Unsupported();
-  }
+  virtual Result<DatabaseModel> Rehearse(const std::vector<Step>& steps) = 0;
 
   // The FileDescriptorSet, serialized, of the schema that the data was last migrated to;
   // nothing where none was kept.
-  virtual Result<std::optional<std::string>> ReadSchema() { return Unsupported(); }
-  virtual Status KeepSchema(const std::string& descriptors) {
-    (void)descriptors;
-    return Unsupported();
-  }
+  virtual Result<std::optional<std::string>> ReadSchema() = 0;
+  virtual Status KeepSchema(const std::string& descriptors) = 0;
   // Whether the table holds a row, and whether one holds something else than null in the
   // column. False where there is no such table or column.
-  virtual Result<bool> HoldsRows(const std::string& table, const std::string& column) {
-    (void)table, (void)column;
-    return Unsupported();
-  }
+  virtual Result<bool> HoldsRows(const std::string& table, const std::string& column) = 0;
 
   // Runs statements in one transaction where there are some, without history.
   virtual Status Execute(const std::string& sql) = 0;
@@ -139,13 +121,7 @@ class Migrator {
   // Empty when there is no such table.
   virtual Result<std::vector<std::string>> Parts(std::string_view table) = 0;
 
-  // A script as one step, with its row of history.
-  virtual Status Apply(const AppliedMigration& row, const std::string& sql) = 0;
-
  protected:
-  static Status Unsupported() {
-    return Status(Code::kUnimplemented, "UNSUPPORTED", "This database cannot do that.");
-  }
   void TellWaiting(const LockHolder& holder) const {
     if (waiting_) waiting_(holder);
   }

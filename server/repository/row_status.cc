@@ -67,6 +67,16 @@ Status RecordReferenced(const schema::Entity& entity, const Value& id,
       .With("referrer", name);
 }
 
+Status SomeReferenceNotFound(const schema::Entity& entity) {
+  return Status(Code::kFailedPrecondition, "REFERENCE_NOT_FOUND",
+                "A reference of the " + entity.name + " names no living record.");
+}
+
+Status SomewhereReferenced(const schema::Entity& entity) {
+  return Status(Code::kFailedPrecondition, "RECORD_REFERENCED",
+                "Other records refer to the " + entity.name + ".");
+}
+
 Status TooLate() {
   return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED",
                 "The deadline passed before the database was asked.");

@@ -26,6 +26,9 @@ Status ReferenceNotFound(const schema::Field& field);
 // FAILED_PRECONDITION, RECORD_REFERENCED, metadata "referrer": "Book.author_id".
 Status RecordReferenced(const schema::Entity& entity, const Value& id,
                         const schema::Field& referrer);
+// The same where it is not known which: the database's own foreign key refused it.
+Status SomeReferenceNotFound(const schema::Entity& entity);
+Status SomewhereReferenced(const schema::Entity& entity);
 
 // DEADLINE_EXCEEDED.
 Status TooLate();

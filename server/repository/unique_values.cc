@@ -19,11 +19,12 @@ KeyValues ValuesOf(const Mutation& insert, const schema::Index& index) {
 
 }  // namespace
 
-bool UniqueValues::Repeats(const Mutation& insert) {
-  bool repeats = !IsNull(insert.id) && !ids_.emplace(insert.entity, insert.id).second;
-  for (const schema::Index& index : insert.entity->indexes) {
-    if (index.unique == schema::Unique::kNo || insert.record == nullptr) continue;
-    KeyValues values = ValuesOf(insert, index);
+bool UniqueValues::Repeats(const Mutation& mutation) {
+  bool repeats = !IsNull(mutation.id) && !ids_.emplace(mutation.entity, mutation.id).second;
+  if (mutation.change != Change::kInsert || mutation.record == nullptr) return repeats;
+  for (const schema::Index& index : mutation.entity->indexes) {
+    if (index.unique == schema::Unique::kNo) continue;
+    KeyValues values = ValuesOf(mutation, index);
     if (values.empty()) continue;
     if (!values_.emplace(&index, std::move(values)).second) repeats = true;
   }

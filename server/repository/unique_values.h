@@ -1,6 +1,6 @@
-// UniqueValues: which of several new records, in their order, take an id or another unique
-// value that one before them takes. Those are to be written behind it, so that of two the
-// first one has it, on every database and however the others are put together.
+// UniqueValues: which of several writes, in their order, take an id or another unique value
+// that one before them takes. Those are to be written behind it, so that of two the first
+// one has it, on every database and however the others are put together.
 #pragma once
 
 #include <set>
@@ -15,10 +15,10 @@ namespace storegate::repository {
 // One thread at a time.
 class UniqueValues {
  public:
-  // Notes what the new record takes. Whether one noted before takes some of it. The
-  // predicate of an index that has one is not looked at: one too many that is written by
-  // itself loses nothing.
-  bool Repeats(const Mutation& insert);
+  // Notes what the mutation takes: the row that it names, and all values of a new record.
+  // Whether one noted before takes some of it. The predicate of an index that has one is
+  // not looked at: one too many that is written by itself loses nothing.
+  bool Repeats(const Mutation& mutation);
 
  private:
   std::set<std::pair<const schema::Entity*, Value>> ids_;

@@ -51,6 +51,12 @@ const T* FindByFullName(const std::deque<T>& sorted, std::string_view full_name)
 Schema::Schema() : sources_(std::make_unique<Sources>()) { pool = &sources_->pool; }
 Schema::~Schema() = default;
 
+std::vector<const Entity*> Schema::AllEntities() const {
+  std::vector<const Entity*> all;
+  for (const Entity& entity : entities) all.push_back(&entity);
+  return all;
+}
+
 const Entity* Schema::FindEntity(std::string_view full_name) const {
   return FindByFullName(entities, full_name);
 }

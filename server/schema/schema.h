@@ -70,7 +70,7 @@ struct EnumType {
   std::optional<int> NumberOf(std::string_view name) const;
 };
 
-enum class Format { kNone, kUuid, kEmail, kUri };
+enum class Format { kNone, kUuid, kEmail, kUri, kObjectId };
 
 // How a field's value is encoded, as wire bytes and as JSON, and what it must
 // be. Shared by the fields of entities and of the messages inside them. Lengths,
@@ -135,6 +135,9 @@ struct Reference {
   const Field* field = nullptr;
 };
 
+// What the name of a folded column begins with, the name of the other behind it.
+inline constexpr std::string_view kFoldedPrefix = "_folded_";
+
 struct Field : Shape {
   const Entity* entity = nullptr;
   int index = 0;  // position in Entity::fields
@@ -172,7 +175,7 @@ struct Field : Shape {
   // Kept as JSON text (SQL) or as a nested value (MongoDB).
   bool nested() const;
   // Name of the folded column of a searchable field: "_folded_<column>".
-  std::string folded_column() const { return "_folded_" + column; }
+  std::string folded_column() const { return std::string(kFoldedPrefix) + column; }
 };
 
 struct IndexField {
@@ -334,6 +337,8 @@ class Schema {
 
   // Each is null when there is none. FindMethod takes "/package.Service/Method".
   const Entity* FindEntity(std::string_view full_name) const;
+  // All entities, in their order.
+  std::vector<const Entity*> AllEntities() const;
   const Store* FindStore(std::string_view full_name) const;
   const Method* FindMethod(std::string_view path) const;
 

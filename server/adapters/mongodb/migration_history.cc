@@ -22,21 +22,6 @@ constexpr std::string_view kSchemaId = "schema";
 // A document has 16 MiB, and a command little more.
 constexpr size_t kDescriptorsMax = 15 << 20;
 
-std::string_view NameOfState(State state) {
-  switch (state) {
-    case State::kApplying: return "applying";
-    case State::kReverting: return "reverting";
-    default: return "applied";
-  }
-}
-
-std::optional<State> StateNamed(std::string_view name) {
-  for (const State state : {State::kApplied, State::kApplying, State::kReverting}) {
-    if (NameOfState(state) == name) return state;
-  }
-  return std::nullopt;
-}
-
 Result<AppliedMigration> RowOf(const bson_t& document) {
   AppliedMigration row;
   bson_iter_t at;
@@ -58,7 +43,7 @@ Result<AppliedMigration> RowOf(const bson_t& document) {
     if (key == "error") row.error = TextAtIter(at);
     if (key == "needs") row.needs = number();
   }
-  const std::optional<State> known = StateNamed(state);
+  const std::optional<State> known = repository::StateNamed(state);
   if (!known) {
     return Status(Code::kInternal, "MALFORMED_DATA",
                   "The history of migrations says of number " + std::to_string(row.number) +
@@ -147,7 +132,7 @@ Status WriteRow(MigrationLink* link, const AppliedMigration& row) {
       .AddText("checksum", row.checksum)
       .AddDate("applied_at", row.applied_at_millis)
       .AddInt64("duration_ms", row.duration_millis)
-      .AddText("state", NameOfState(row.state))
+      .AddText("state", repository::NameOf(row.state))
       .AddInt32("steps_done", row.steps_done)
       .AddText("applied_by", row.applied_by)
       .AddText("error", row.error)

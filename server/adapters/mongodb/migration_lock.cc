@@ -1,16 +1,14 @@
 #include "server/adapters/mongodb/migration_lock.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <optional>
-#include <random>
 #include <string_view>
 #include <utility>
 
 #include "server/adapters/mongodb/migration_link.h"
 #include "server/adapters/mongodb/script.h"
 #include "server/base/log.h"
+#include "server/base/process.h"
 #include "server/base/text.h"
 
 namespace storegate::mongodb {
@@ -26,18 +24,6 @@ constexpr std::string_view kId = "migrations";
 constexpr milliseconds kPause{100};
 // Between two tries to reach the database.
 constexpr milliseconds kBackOffMin{100}, kBackOffMax{5000};
-
-// For people: "storegate, process 4711 on db-host-3".
-std::string Self() {
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
-  return "storegate, process " + std::to_string(getpid()) + " on " + host;
-}
-
-milliseconds WithJitter(milliseconds pause) {
-  thread_local std::minstd_rand random{std::random_device{}()};
-  return pause + milliseconds(random() % static_cast<unsigned>(pause.count() / 2 + 1));
-}
 
 Bson Document(std::string_view key, const Bson& value) {
   Bson document;
@@ -146,7 +132,7 @@ Result<MigrationLock::Outcome> MigrationLock::TryTake(Seen* seen) {
   const int64_t fence = std::max(seen->fence + 1, *now);
   Bson values;
   values.AddText("owner", owner_)
-      .AddText("holder", Self())
+      .AddText("holder", "storegate, " + ThisProcess())
       .AddDate("expires", *now + lease_.count())
       .AddDate("since", *now)
       .AddInt32("migration", 0)
@@ -210,10 +196,7 @@ Status MigrationLock::Confirm(Connection* connection, int migration) {
 }
 
 Status MigrationLock::LockedByOther(const Seen& seen, milliseconds waited) const {
-  const repository::LockHolder& holder = seen.holder;
-  std::string text = holder.who.empty() ? "another" : holder.who;
-  if (holder.since_millis != 0) text += ", since " + Time(holder.since_millis);
-  if (holder.migration != 0) text += ", at migration " + std::to_string(holder.migration);
+  std::string text = seen.holder.ToString();
   if (seen.expires != 0) text += ", until " + Time(seen.expires) + " if it does not renew it";
   return Status(Code::kFailedPrecondition, "MIGRATION_LOCKED",
                 "The migration lock was held for the whole of " + std::to_string(waited.count()) +
@@ -248,7 +231,7 @@ Result<std::unique_ptr<MigrationLock>> MigrationLock::Take(std::shared_ptr<Pool>
       if (last) return lock->LockedByOther(*last, timeout);
       return outcome.status();
     }
-    std::this_thread::sleep_for(std::min(WithJitter(pause), left));
+    std::this_thread::sleep_for(std::min(RandomPause(pause, pause * 3 / 2), left));
   }
   lock->thread_ = std::thread([raw = lock.get()] { raw->KeepAlive(); });
   return lock;

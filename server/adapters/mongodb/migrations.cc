@@ -118,12 +118,6 @@ Result<bool> MongodbMigrator::HoldsRows(const std::string& table, const std::str
   return HoldsDocuments(&link_, table, column);
 }
 
-Status MongodbMigrator::Apply(const AppliedMigration& row, const std::string& script) {
-  Step step;
-  step.script = script;
-  return Run(step, row);
-}
-
 Status MongodbMigrator::Execute(const std::string& script) {
   const Use use(&link_);
   return RunCommands(&link_, "making the collections", script, 1);

@@ -58,7 +58,6 @@ class MongodbMigrator : public repository::Migrator {
   Status KeepSchema(const std::string& descriptors) override;
   // The column "id" is the documents' _id.
   Result<bool> HoldsRows(const std::string& table, const std::string& column) override;
-  Status Apply(const repository::AppliedMigration& row, const std::string& script) override;
   Status Execute(const std::string& script) override;
   Result<std::vector<std::string>> Parts(std::string_view table) override;
 

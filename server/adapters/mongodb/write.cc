@@ -63,10 +63,10 @@ Status Writer::Run(std::span<Write* const> writes) {
       i = end;
       continue;
     }
-    repository::UniqueValues unique;
-    unique.Repeats(writes[i]->mutations[0]);
+    repository::UniqueValues taken;
+    taken.Repeats(writes[i]->mutations[0]);
     while (end < writes.size() && IsInsert(*writes[end]) &&
-           GoTogether(*writes[i], *writes[end]) && !unique.Repeats(writes[end]->mutations[0])) {
+           GoTogether(*writes[i], *writes[end]) && !taken.Repeats(writes[end]->mutations[0])) {
       ++end;
     }
     RunInserts(writes.subspan(i, end - i));

@@ -64,12 +64,6 @@ std::string LivingText(const Field& reference, size_t number, size_t place) {
   return text + " FOR KEY SHARE)";
 }
 
-std::string Joined(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
-  return text;
-}
-
 }  // namespace
 
 std::vector<std::string> Plan::InsertColumns(bool with_id) const {
@@ -123,7 +117,7 @@ const std::string& Plan::InsertTextOf(size_t rows, bool with_id, const Fields& r
     }
   }
   InsertText& made = inserts_.emplace_back(InsertText{rows, with_id, references, {}});
-  const std::string names = Joined(InsertColumns(with_id));
+  const std::string names = CommaSeparated(InsertColumns(with_id));
   const std::string into = "INSERT INTO " + table_ + " (" + names + ") ";
   const std::string tail = " ON CONFLICT DO NOTHING RETURNING " + all_.list;
   size_t next = 1;
@@ -175,7 +169,7 @@ Status Plan::InsertOrFail(const Mutation& mutation, Sql* sql) const {
   std::string& text = insert_or_fail_[with_id ? 1 : 0];
   if (text.empty()) {
     size_t next = 1;
-    text = "INSERT INTO " + table_ + " (" + Joined(InsertColumns(with_id)) + ") VALUES " +
+    text = "INSERT INTO " + table_ + " (" + CommaSeparated(InsertColumns(with_id)) + ") VALUES " +
            RowText(with_id, &next) + " RETURNING " + all_.list;
   }
   sql->kept = &text;

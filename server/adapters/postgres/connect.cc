@@ -1,7 +1,6 @@
 // Connection::Open: host by host, each within its share of the time.
 #include <algorithm>
 #include <map>
-#include <random>
 #include <thread>
 
 #include <poll.h>
@@ -9,6 +8,7 @@
 #include "server/adapters/postgres/connection.h"
 #include "server/adapters/postgres/errors.h"
 #include "server/base/log.h"
+#include "server/base/time.h"
 
 namespace storegate::postgres {
 namespace {
@@ -104,11 +104,9 @@ bool Complete(PGconn* handle, Deadline until) {
 
 Connection::Connection(const Options& options, Use use, Handle handle)
     : options_(options), use_(use), handle_(std::move(handle)) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  const int64_t life = std::max<int64_t>(options.max_lifetime.count(), 1);
-  std::uniform_int_distribution<int64_t> jitter(life - life / 10, life + life / 10);
+  const milliseconds life = std::max(options.max_lifetime, milliseconds(1));
   used_at_ = steady_clock::now();
-  replace_at_ = used_at_ + milliseconds(jitter(random));
+  replace_at_ = used_at_ + RandomPause(life - life / 10, life + life / 10);
 }
 
 // What every statement counts on. Behind a pooler nothing can be set for longer

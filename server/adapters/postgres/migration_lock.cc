@@ -1,14 +1,12 @@
 #include "server/adapters/postgres/migration_lock.h"
 
 #include <algorithm>
-#include <random>
 #include <thread>
 #include <utility>
 
-#include <unistd.h>
-
 #include "server/adapters/postgres/errors.h"
 #include "server/adapters/postgres/migration_rows.h"
+#include "server/base/process.h"
 #include "server/base/time.h"
 
 namespace storegate::postgres {
@@ -24,7 +22,7 @@ namespace {
 constexpr int64_t kLock = 0x73746f7265676174;
 
 // Between two questions for the lock.
-constexpr int64_t kPauseMin = 50, kPauseMax = 250;
+constexpr milliseconds kPauseMin{50}, kPauseMax{250};
 constexpr milliseconds kTellEvery{500};
 // Between two tries of a connection: doubled each time, up to the second of these.
 constexpr milliseconds kBackOffMin{100}, kBackOffMax{5000};
@@ -38,11 +36,6 @@ constexpr std::string_view kTable =
     "  \"migration\" integer NOT NULL,\n"
     "  \"since\" timestamptz NOT NULL\n"
     ")";
-
-int64_t Random(int64_t from, int64_t to) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  return std::uniform_int_distribution<int64_t>(from, to)(random);
-}
 
 void Sleep(milliseconds pause, Deadline until) {
   const auto left = duration_cast<milliseconds>(until - steady_clock::now());
@@ -103,13 +96,9 @@ LockHolder ReadHolder(Connection* connection) {
 }
 
 Status Locked(milliseconds timeout, const LockHolder& holder) {
-  std::string text = "The migration lock was held by another for the whole of " +
-                     std::to_string(timeout.count()) + " ms";
-  if (!holder.who.empty()) text += ": " + holder.who;
-  if (holder.migration > 0) text += ", at migration " + std::to_string(holder.migration);
-  if (holder.since_millis > 0) text += ", since " + FormatTimestamp(holder.since_millis);
   return Status(Code::kFailedPrecondition, "MIGRATION_LOCKED",
-                text + ". Wait until it is done, or end it.");
+                "The migration lock was held for the whole of " + std::to_string(timeout.count()) +
+                    " ms by " + holder.ToString() + ". Wait until it is done, or end it.");
 }
 
 // Asks once. The database's process that has it now, or nothing.
@@ -151,12 +140,6 @@ Result<std::unique_ptr<Connection>> Connect(const Options& options) {
 
 }  // namespace
 
-std::string ThisProcess() {
-  char host[256] = "";
-  gethostname(host, sizeof host - 1);
-  return "storegate, process " + std::to_string(getpid()) + " on " + host;
-}
-
 Status LockLost() {
   return Status(Code::kAborted, "MIGRATION_LOCK_LOST",
                 "The migration lock was lost, with the connection that had it, and another may "
@@ -195,7 +178,7 @@ Result<std::unique_ptr<MigrationLock>> MigrationLock::Take(const Options& option
     if (!failure.ok()) {
       connection.reset();
       if (Expired(until)) return failure;
-      Sleep(milliseconds(Random(back_off.count() / 2, back_off.count())), until);
+      Sleep(RandomPause(back_off / 2, back_off), until);
       back_off = std::min(back_off * 2, kBackOffMax);
       continue;
     }
@@ -209,7 +192,7 @@ Result<std::unique_ptr<MigrationLock>> MigrationLock::Take(const Options& option
       }
     }
     if (Expired(until)) return Locked(timeout, holder);
-    Sleep(milliseconds(Random(kPauseMin, kPauseMax)), until);
+    Sleep(RandomPause(kPauseMin, kPauseMax), until);
   }
 }
 
@@ -237,7 +220,7 @@ void MigrationLock::At(int migration) {
   sql.text = "INSERT INTO \"_storegate_lock\" VALUES (";
   sql.Append(process_, Kind::kInt4);
   sql.text += ", ";
-  sql.Append(ThisProcess(), Kind::kText);
+  sql.Append("storegate, " + ThisProcess(), Kind::kText);
   sql.text += ", ";
   sql.Append(int64_t{migration}, Kind::kInt4);
   sql.text += ", clock_timestamp()) ON CONFLICT (\"process\") DO UPDATE SET "

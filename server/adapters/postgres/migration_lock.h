@@ -47,9 +47,6 @@ class MigrationLock {
   bool published_ = false;
 };
 
-// "storegate, process 4711 on web-3".
-std::string ThisProcess();
-
 Status LockLost();
 
 }  // namespace storegate::postgres

@@ -3,7 +3,6 @@
 #include "server/adapters/postgres/migrations.h"
 
 #include <algorithm>
-#include <random>
 #include <set>
 #include <thread>
 #include <utility>
@@ -42,31 +41,8 @@ constexpr std::string_view kHistoryAdded[][2] = {
     {"needs", "integer NOT NULL DEFAULT 0"},
 };
 
-constexpr std::pair<State, std::string_view> kStates[] = {
-    {State::kApplied, "applied"}, {State::kApplying, "applying"}, {State::kReverting, "reverting"}};
-
-std::string NameOf(State state) {
-  for (const auto& [each, name] : kStates) {
-    if (each == state) return std::string(name);
-  }
-  return "applied";
-}
-
-State StateOf(std::string_view text) {
-  for (const auto& [state, name] : kStates) {
-    if (name == text) return state;
-  }
-  return State::kApplied;
-}
-
 // Between two tries of a transaction that others were in the way of; doubled each time.
 constexpr milliseconds kPauseMin{100}, kPauseMax{5000};
-
-milliseconds Jittered(milliseconds pause) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  return milliseconds(
-      std::uniform_int_distribution<int64_t>(pause.count() / 2, pause.count())(random));
-}
 
 Options ForMigrations(Options options) {
   if (options.migration_url.empty()) return options;
@@ -164,7 +140,7 @@ Status PostgresMigrator::InTransaction(const std::function<Outcome()>& work) {
     Outcome outcome = TryTransaction(work);
     if (!outcome.again) return std::move(outcome.status);
     if (Expired(until)) return InTheWay(outcome.status);
-    std::this_thread::sleep_for(Jittered(pause));
+    std::this_thread::sleep_for(RandomPause(pause / 2, pause));
     if (Status status = CheckLock(); !status.ok()) return status;
   }
 }
@@ -231,7 +207,7 @@ Result<std::vector<AppliedMigration>> PostgresMigrator::History() {
                          .checksum = TextAt(*rows, row, 2),
                          .applied_at_millis = NumberAt(*rows, row, 3),
                          .duration_millis = NumberAt(*rows, row, 4),
-                         .state = StateOf(TextAt(*rows, row, 5)),
+                         .state = repository::StateNamed(TextAt(*rows, row, 5)).value_or(State::kApplied),
                          .steps_done = static_cast<int>(NumberAt(*rows, row, 6)),
                          .applied_by = TextAt(*rows, row, 7),
                          .error = TextAt(*rows, row, 8),
@@ -250,7 +226,7 @@ Status PostgresMigrator::CheckUnchanged(const AppliedMigration& row) {
   sql.Append(int64_t{row.number}, Kind::kInt4);
   const Result<Rows> rows = connection_->Ask(sql, Deadline::max());
   if (!rows.ok()) return rows.status();
-  if (PQntuples(rows->get()) == 0 || StateOf(TextAt(*rows, 0, 0)) != row.state) return {};
+  if (PQntuples(rows->get()) == 0 || repository::StateNamed(TextAt(*rows, 0, 0)) != row.state) return {};
   return NumberAt(*rows, 0, 1) < row.steps_done ? Status() : LockLost();
 }
 
@@ -269,7 +245,7 @@ Status PostgresMigrator::WriteRow(const AppliedMigration& row, int64_t took_mill
   append(row.checksum, Kind::kText);
   append(row.applied_at_millis, Kind::kTimestamptz);
   append(row.duration_millis + took_millis, Kind::kInt8);
-  append(NameOf(row.state), Kind::kText);
+  append(std::string(repository::NameOf(row.state)), Kind::kText);
   append(int64_t{row.steps_done}, Kind::kInt4);
   append(row.applied_by, Kind::kText);
   append(row.error, Kind::kText);
@@ -306,12 +282,6 @@ Status PostgresMigrator::Forget(int number) {
 
 Status PostgresMigrator::Execute(const std::string& sql) {
   return InTransaction([&] { return RunScript("Making the tables", 0, sql); });
-}
-
-Status PostgresMigrator::Apply(const AppliedMigration& row, const std::string& sql) {
-  Step step;
-  step.script = sql;
-  return Run(step, row);
 }
 
 Result<DatabaseModel> PostgresMigrator::Describe() {

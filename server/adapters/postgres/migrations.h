@@ -47,7 +47,6 @@ class PostgresMigrator : public repository::Migrator {
   Status KeepSchema(const std::string& descriptors) override;
   Result<bool> HoldsRows(const std::string& table, const std::string& column) override;
 
-  Status Apply(const repository::AppliedMigration& row, const std::string& sql) override;
   Status Execute(const std::string& sql) override;
   Result<std::vector<std::string>> Parts(std::string_view table) override;
 

@@ -102,19 +102,16 @@ std::vector<Writer::Part> Writer::MakeParts(std::span<Write* const> writes, Writ
   // Rows of one INSERT: of one entity, with the same references to look at.
   using Group = std::tuple<const schema::Entity*, bool, Fields>;
   std::vector<std::pair<Group, Writes>> inserts;
-  std::set<std::pair<const schema::Entity*, Value>> ids;
   std::set<const schema::Entity*> counted;  // of which one alone moves the counter
-  repository::UniqueValues unique;
+  repository::UniqueValues taken;
   for (Write* write : writes) {
     if (write->mutations.empty()) continue;
     const Mutation& mutation = write->mutations[0];
+    // Two writes to one row never share a transaction: the second sees the first, which may
+    // be one that runs alone. And one INSERT may run before another whose rows came first.
+    bool behind = taken.Repeats(mutation);
     // An id that is counted behind one that was given is behind it, too.
-    bool behind = IsNull(mutation.id) && counted.count(mutation.entity) > 0;
-    // Two writes to one row never share a transaction: the second sees the first, which
-    // may be one that runs alone.
-    if (!IsNull(mutation.id) && !ids.emplace(mutation.entity, mutation.id).second) behind = true;
-    // One INSERT may run before another whose rows came first.
-    if (mutation.change == Change::kInsert && unique.Repeats(mutation)) behind = true;
+    behind = behind || (IsNull(mutation.id) && counted.count(mutation.entity) > 0);
     if (write->mutations.size() > 1 || behind || !IsOneStatement(mutation)) {
       if (CountedId(*mutation.entity)) counted.insert(mutation.entity);
       alone->push_back(write);

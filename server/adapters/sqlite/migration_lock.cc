@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "server/base/process.h"
 #include "server/base/time.h"
 
 namespace storegate::sqlite {
@@ -25,12 +26,6 @@ std::string NotePath(const Location& location) {
   std::error_code error;
   const std::filesystem::path file = std::filesystem::weakly_canonical(location.name, error);
   return (error ? location.name : file.string()) + ".migrating";
-}
-
-std::string Who() {
-  char host[256] = {};
-  gethostname(host, sizeof host - 1);
-  return "storegate, process " + std::to_string(getpid()) + " on " + host;
 }
 
 // Belongs to the open file, not to the process, and goes when the process does (fcntl(2),
@@ -76,7 +71,7 @@ void LockNote::Write(int migration) {
     struct flock lock = Whole();
     ::fcntl(file_, F_OFD_SETLK, &lock);
   }
-  const std::string text = Who() + "\n" + std::to_string(migration) + "\n" +
+  const std::string text = "storegate, " + ThisProcess() + "\n" + std::to_string(migration) + "\n" +
                            std::to_string(since_millis_) + "\n";
   // In one piece: who reads meanwhile reads the one or the other.
   if (::pwrite(file_, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size())) {

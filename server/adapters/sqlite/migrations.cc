@@ -1,7 +1,6 @@
 #include "server/adapters/sqlite/migrations.h"
 
 #include <algorithm>
-#include <random>
 #include <thread>
 #include <utility>
 
@@ -20,15 +19,10 @@ using std::chrono::steady_clock;
 namespace {
 
 // Those who wait are told once for each of these, and two of them are below a second.
-constexpr int kLeastSliceMillis = 150, kMostSliceMillis = 350;
+constexpr milliseconds kLeastSlice{150}, kMostSlice{350};
 // In between, so that many who wait do not ask all at once.
-constexpr int kLeastPauseMillis = 1, kMostPauseMillis = 20;
+constexpr milliseconds kLeastPause{1}, kMostPause{20};
 constexpr milliseconds kFirstBackOff{50}, kLongestBackOff{5000};
-
-milliseconds Jitter(int64_t least, int64_t most) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  return milliseconds(std::uniform_int_distribution<int64_t>(least, most)(random));
-}
 
 Status Locked(const LockHolder& holder, milliseconds timeout) {
   const std::string waited = std::to_string(timeout.count()) + " ms";
@@ -37,11 +31,9 @@ Status Locked(const LockHolder& holder, milliseconds timeout) {
                   "Another process was writing to the database for the whole of " + waited +
                       ". Wait until it is done, or end it.");
   }
-  std::string has = holder.who + " has it since " + FormatTimestamp(holder.since_millis);
-  if (holder.migration > 0) has += ", at migration " + std::to_string(holder.migration);
   return Status(Code::kFailedPrecondition, "MIGRATION_LOCKED",
-                "The lock for migrations was not had within " + waited + ": " + has +
-                    ". Wait until it is done, or end it.")
+                "The migration lock was held for the whole of " + waited + " by " +
+                    holder.ToString() + ". Wait until it is done, or end it.")
       .With("holder", holder.who);
 }
 
@@ -74,7 +66,7 @@ Status SqliteMigrator::TakeLock() {
   while (true) {
     Status status = Connect();
     if (status.ok()) {
-      connection_->SetPatience(std::min(left(), Jitter(kLeastSliceMillis, kMostSliceMillis)));
+      connection_->SetPatience(std::min(left(), RandomPause(kLeastSlice, kMostSlice)));
       const int code = connection_->Bracket("BEGIN IMMEDIATE");
       connection_->SetPatience(location_.options.busy_timeout);
       if (code == SQLITE_OK) return {};
@@ -84,11 +76,11 @@ Status SqliteMigrator::TakeLock() {
       const LockHolder holder = note_.Read();
       TellWaiting(holder);
       if (Expired(until)) return Locked(holder, timeout_);
-      std::this_thread::sleep_for(std::min(left(), Jitter(kLeastPauseMillis, kMostPauseMillis)));
+      std::this_thread::sleep_for(std::min(left(), RandomPause(kLeastPause, kMostPause)));
       continue;
     }
     if (status.code() != Code::kUnavailable || Expired(until)) return status;
-    std::this_thread::sleep_for(std::min(left(), Jitter(back_off.count() / 2, back_off.count())));
+    std::this_thread::sleep_for(std::min(left(), RandomPause(back_off / 2, back_off)));
     back_off = std::min(2 * back_off, kLongestBackOff);
   }
 }
@@ -155,28 +147,20 @@ Status SqliteMigrator::Execute(const Sql& sql) {
                                                    : ToStatus(connection_->handle(), code);
 }
 
-Status SqliteMigrator::RunAs(const AppliedMigration& row, const std::string& sql, int line) {
+Status SqliteMigrator::Run(const Step& step, const AppliedMigration& row) {
+  if (step.kind != Step::Kind::kTransaction && step.kind != Step::Kind::kNoTransaction) {
+    return Status(Code::kInternal, "INVALID_STEP", "A step of this kind is run in batches.");
+  }
   return InTransaction([&]() -> Status {
     if (Status made = MakeHistory(); !made.ok()) return made;
     const auto start = steady_clock::now();
-    Status ran = RunScript("The migration " + row.name, sql, line);
+    Status ran = RunScript("The migration " + row.name, step.script, step.line);
     if (!ran.ok()) return ran;
     const auto took = std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
     AppliedMigration written = row;
     written.duration_millis += took.count();
     return WriteRow(written);
   });
-}
-
-Status SqliteMigrator::Run(const Step& step, const AppliedMigration& row) {
-  if (step.kind != Step::Kind::kTransaction && step.kind != Step::Kind::kNoTransaction) {
-    return Status(Code::kInternal, "INVALID_STEP", "A step of this kind is run in batches.");
-  }
-  return RunAs(row, step.script, step.line);
-}
-
-Status SqliteMigrator::Apply(const AppliedMigration& row, const std::string& sql) {
-  return RunAs(row, sql, 1);
 }
 
 Status SqliteMigrator::Execute(const std::string& sql) {

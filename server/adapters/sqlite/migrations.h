@@ -55,7 +55,6 @@ class SqliteMigrator : public repository::Migrator {
   Status KeepSchema(const std::string& descriptors) override;
   Result<bool> HoldsRows(const std::string& table, const std::string& column) override;
 
-  Status Apply(const repository::AppliedMigration& row, const std::string& sql) override;
   Status Execute(const std::string& sql) override;
   Result<std::vector<std::string>> Parts(std::string_view table) override;
 
@@ -67,7 +66,6 @@ class SqliteMigrator : public repository::Migrator {
   // What is to hold before a commit.
   Status CheckChanges();
   Status RunScript(const std::string& what, const std::string& sql, int line);
-  Status RunAs(const repository::AppliedMigration& row, const std::string& sql, int line);
   Status MakeHistory();
   Status WriteRow(const repository::AppliedMigration& row);
   Status Execute(const Sql& sql);

@@ -45,11 +45,6 @@ constexpr const char* kSchemaTable =
     "  \"kept_at\" INTEGER NOT NULL\n"
     ") STRICT";
 
-using NamedState = std::pair<State, std::string_view>;
-constexpr std::array<NamedState, 3> kStates{{{State::kApplied, "applied"},
-                                             {State::kApplying, "applying"},
-                                             {State::kReverting, "reverting"}}};
-
 std::string TextAt(sqlite3_stmt* row, int index) {
   const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(row, index));
   return text == nullptr ? "" : std::string(text, sqlite3_column_bytes(row, index));
@@ -112,9 +107,9 @@ Result<std::vector<AppliedMigration>> SqliteMigrator::ReadHistory() {
     row.applied_at_millis = sqlite3_column_int64(at, 3);
     row.duration_millis = sqlite3_column_int64(at, 4);
     const std::string state = TextAt(at, 5);
-    const auto known = std::ranges::find(kStates, state, &NamedState::second);
-    if (known == kStates.end()) return UnknownState(row, state);
-    row.state = known->first;
+    const std::optional<State> known = repository::StateNamed(state);
+    if (!known) return UnknownState(row, state);
+    row.state = *known;
     row.steps_done = sqlite3_column_int(at, 6);
     row.applied_by = TextAt(at, 7);
     row.error = TextAt(at, 8);
@@ -126,7 +121,6 @@ Result<std::vector<AppliedMigration>> SqliteMigrator::ReadHistory() {
 }
 
 Status SqliteMigrator::WriteRow(const AppliedMigration& row) {
-  const auto state = std::ranges::find(kStates, row.state, &NamedState::first);
   return Execute(Sql{
       "INSERT INTO \"_storegate_migrations\" (number, name, checksum, applied_at, duration_ms, "
       "state, steps_done, applied_by, error, needs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -135,7 +129,7 @@ Status SqliteMigrator::WriteRow(const AppliedMigration& row) {
       "state = excluded.state, steps_done = excluded.steps_done, "
       "applied_by = excluded.applied_by, error = excluded.error, needs = excluded.needs",
       {int64_t{row.number}, row.name, row.checksum, row.applied_at_millis, row.duration_millis,
-       std::string(state->second), int64_t{row.steps_done}, row.applied_by, row.error,
+       std::string(repository::NameOf(row.state)), int64_t{row.steps_done}, row.applied_by, row.error,
        int64_t{row.needs}}});
 }
 

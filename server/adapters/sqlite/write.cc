@@ -188,8 +188,7 @@ Status Writer::ForeignKeyStatus(const Mutation& mutation) {
         return status;
       }
     }
-    return Status(Code::kFailedPrecondition, "RECORD_REFERENCED",
-                  "Other records refer to the " + entity.name + ".");
+    return repository::SomewhereReferenced(entity);
   }
   // An update has no more of the record than it writes.
   bool there = mutation.change == Change::kUpdate;
@@ -203,8 +202,7 @@ Status Writer::ForeignKeyStatus(const Mutation& mutation) {
     Status status = CheckReferences(mutation, {field});
     if (status.code() == Code::kFailedPrecondition) return status;
   }
-  return Status(Code::kFailedPrecondition, "REFERENCE_NOT_FOUND",
-                "A reference of the " + entity.name + " names no living record.");
+  return repository::SomeReferenceNotFound(entity);
 }
 
 Status Writer::Insert(const Mutation& mutation, Sink* sink) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "server/schema/loader.h"
+#include "tests/unit/migrate/fake_dialect.h"
 
 namespace storegate::migrate {
 namespace {
@@ -12,23 +13,25 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class FakeDialect : public Dialect {
+// Has no predicate `size = 13`, and hardly any types.
+class NamingDialect : public FakeDialect {
  public:
   std::string ColumnType(const schema::Field&) const override { return "T"; }
   std::string ZeroLiteral(const schema::Field&) const override { return "0"; }
   std::string IdColumn(const schema::Field&) const override { return "ID"; }
   std::string TextType() const override { return "TEXT"; }
   std::string VersionType() const override { return "V"; }
-  std::string TableSuffix() const override { return ""; }
   std::string EnumCheck(const schema::Field&) const override { return ""; }
+  bool InlineReferences() const override { return true; }
   std::string IndexColumn(const schema::IndexField& field) const override {
     return field.field->column + (field.descending ? " DESC" : "");
   }
-  Result<std::string> PredicateSql(const schema::Entity&, std::string_view where) const override {
+  Result<std::string> PredicateSql(const schema::Entity& entity,
+                                   std::string_view where) const override {
     if (where == "size = 13") {
       return Status(Code::kFailedPrecondition, "UNSUPPORTED_INDEX", "Not\n13.");
     }
-    return "<" + std::string(where) + ">";
+    return FakeDialect::PredicateSql(entity, where);
   }
 };
 
@@ -73,7 +76,7 @@ class Ddl : public ::testing::Test {
 
   schema::LoadResult loaded_ = schema::LoadEmbedded({{"a.proto", kProto}});
   std::vector<const schema::Entity*> entities_;
-  FakeDialect dialect_;
+  NamingDialect dialect_;
 };
 
 TEST_F(Ddl, ATableComesBehindThoseItRefersTo) {

@@ -43,6 +43,7 @@ class FakeGenerator : public Generator {
   std::vector<std::string> Parts(const schema::Entity& entity) const override;
   std::string_view table_word() const override { return "table"; }
   std::string_view part_word() const override { return "column"; }
+  std::string_view folder() const override { return "fake"; }
   std::string_view file_suffix() const override { return ".up.fake"; }
   std::string_view down_suffix() const override { return ".down.fake"; }
 };
@@ -76,6 +77,7 @@ class FakeMigrator : public repository::Migrator {
   int at_migration = 0;
   std::vector<std::string> log;  // scripts of steps, in order
 
+  void SetLockTimeout(int64_t) override {}
   Status WithLock(const std::function<Status()>& work) override;
   void AtMigration(int number) override { at_migration = number; }
   bool lock_is_transaction() const override { return transactional; }
@@ -94,9 +96,6 @@ class FakeMigrator : public repository::Migrator {
   Result<bool> HoldsRows(const std::string& table, const std::string& column) override;
   Status Execute(const std::string& sql) override;
   Result<std::vector<std::string>> Parts(std::string_view table) override;
-  Status Apply(const repository::AppliedMigration&, const std::string&) override {
-    return Unsupported();
-  }
 
  private:
   // Does what changes something, or dies.
