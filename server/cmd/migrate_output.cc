@@ -123,7 +123,10 @@ ordered_json ToJson(const migrate::PlannedMigration& planned) {
 }
 
 ordered_json ToJson(const migrate::Drift& drift) {
-  return {{"text", drift.text}, {"table", drift.table}, {"extra", drift.extra}};
+  ordered_json json = {
+      {"text", drift.text}, {"table", drift.table}, {"extra", !drift.harmless.empty()}};
+  if (!drift.harmless.empty()) json["harmless"] = drift.harmless;
+  return json;
 }
 
 void PrintTable(const std::vector<std::vector<std::string>>& rows, std::string_view indent,

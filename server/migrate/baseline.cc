@@ -4,6 +4,7 @@
 #include "server/migrate/history.h"
 #include "server/migrate/runner.h"
 #include "server/migrate/runner_steps.h"
+#include "server/migrate/serves.h"
 #include "server/migrate/verify.h"
 #include "server/schema/compatibility.h"
 
@@ -15,20 +16,6 @@ using repository::IndexModel;
 using repository::TableModel;
 
 namespace {
-
-// Whether the gateway, which writes all of its columns, is served as well as by what should
-// be there. A default, and how ids are counted, are the business of who made the table.
-bool IsAsGood(const ColumnModel& is, const ColumnModel& should) {
-  return is.type == should.type && is.not_null == should.not_null && is.check == should.check &&
-         is.rest.empty() == should.rest.empty();
-}
-
-// An index under another name serves as well.
-bool IsThere(const TableModel& table, const IndexModel& wanted) {
-  return std::ranges::any_of(table.indexes, [&](const IndexModel& index) {
-    return index.unique == wanted.unique && index.definition == wanted.definition && index.valid;
-  });
-}
 
 // What is there and an earlier migration made: what a later one takes away, and did not.
 bool IsLeftOver(const std::vector<DatabaseModel>& earlier, Part part, const std::string& table,
@@ -59,12 +46,10 @@ DatabaseModel Accepted(const Job& job, const DatabaseModel& there,
     table.suffix = is->suffix;
     for (ColumnModel& column : table.columns) {
       const ColumnModel* as_is = is->Column(column.name);
-      if (as_is != nullptr && IsAsGood(*as_is, column)) column = *as_is;
+      if (as_is != nullptr) column = Served(*job.generator, *is, *as_is, column);
     }
-    // Where indexes are the parts of a table they are known by name.
-    if (job.generator->part_word() == "index") continue;
     std::erase_if(table.indexes, [&](const IndexModel& index) {
-      return is->Index(index.name) == nullptr && IsThere(*is, index);
+      return is->Index(index.name) == nullptr && HasIndexLike(*is, index);
     });
   }
   KeepOthers(
@@ -76,9 +61,12 @@ DatabaseModel Accepted(const Job& job, const DatabaseModel& there,
   return expected;
 }
 
-bool Differs(const std::vector<Change>& changes) {
-  return std::ranges::any_of(
-      changes, [](const Change& change) { return change.kind != Kind::kReorderColumns; });
+// The order of columns, which nothing depends on, aside.
+std::vector<Change> DiffToServe(const DatabaseModel& there, const DatabaseModel& accepted) {
+  std::vector<Change> changes = Diff(there, accepted);
+  std::erase_if(changes,
+                [](const Change& change) { return change.kind == Kind::kReorderColumns; });
+  return changes;
 }
 
 AppliedMigration Adopted(const Job& job, const KnownMigration& known) {
@@ -105,6 +93,7 @@ Status BaselineLocked(const Job& job, const std::vector<KnownMigration>& known,
   }
   Result<DatabaseModel> there = job.migrator->Describe();
   if (!there.ok()) return there.status();
+  const DatabaseModel by_schema = job.generator->Model(AllEntities(job));
   // What the first 1, 2 … migrations make.
   std::vector<DatabaseModel> made;
   std::vector<Step> steps;
@@ -112,6 +101,7 @@ Status BaselineLocked(const Job& job, const std::vector<KnownMigration>& known,
     steps.insert(steps.end(), one.up.steps.begin(), one.up.steps.end());
     Result<DatabaseModel> database = job.migrator->Rehearse(steps);
     if (!database.ok()) return database.status();
+    TellFields(by_schema, &*database);
     made.push_back(*std::move(database));
   }
   const auto accepted = [&](size_t count) {
@@ -119,7 +109,7 @@ Status BaselineLocked(const Job& job, const std::vector<KnownMigration>& known,
     return Accepted(job, *there, earlier, made[count - 1]);
   };
   size_t adopted = known.size();
-  while (adopted > 0 && Differs(Diff(*there, accepted(adopted)))) --adopted;
+  while (adopted > 0 && !DiffToServe(*there, accepted(adopted)).empty()) --adopted;
   for (size_t i = 0; i < adopted; ++i) {
     if (Status written = job.migrator->Record(Adopted(job, known[i])); !written.ok()) {
       return written;
@@ -128,7 +118,7 @@ Status BaselineLocked(const Job& job, const std::vector<KnownMigration>& known,
   }
   if (adopted < known.size()) {
     const DatabaseModel next = accepted(adopted + 1);
-    const std::vector<Change> changes = Diff(*there, next);
+    const std::vector<Change> changes = DiffToServe(*there, next);
     result->drift = DriftOf(*job.generator, changes);
     result->missing = job.generator->Render(changes, next, {.online = false});
     return {};

@@ -22,6 +22,7 @@ struct PulledColumn {
   bool repeated = false;
   bool nullable = true;
   bool uuid = false;
+  bool object_id = false;           // text by its type in a proto, an ObjectId where it is kept
   int max_len = 0;                  // of text; 0: none
   bool small = false;               // holds 16 bits
   std::vector<std::string> values;  // all that it may hold, where that is said; of text
@@ -60,6 +61,10 @@ struct PulledDatabase {
 // set. What the gateway keeps for itself (_version, folded columns) is left away.
 using TypeReader = std::function<void(const repository::ColumnModel&, PulledColumn*)>;
 PulledTable PulledFromModel(const repository::TableModel& table, const TypeReader& type_of);
+
+// What a CHECK lets the column hold: `"c" IN ('a', 'b')`, or what PostgreSQL makes of it,
+// `(c = ANY (ARRAY['a'::text, 'b'::text]))`. Empty where it says something else.
+std::vector<std::string> AllowedValues(const std::string& check, const std::string& column);
 
 struct PullResult {
   // Path below the folder ("data/v1/book_store.proto") and text.

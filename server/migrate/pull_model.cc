@@ -31,8 +31,17 @@ std::optional<std::vector<std::string>> ColumnList(std::string_view text, std::s
   return names;
 }
 
-// What a CHECK lets the column hold: `"c" IN ('a', 'b')`, or what PostgreSQL makes of it,
-// `(c = ANY (ARRAY['a'::text, 'b'::text]))`. Empty where it says something else.
+bool Contains(const std::string& text, const RE2& pattern) {
+  return RE2::PartialMatch(text, pattern);
+}
+
+// Of the gateway's own, in a table that it has written to.
+bool IsOurs(const std::string& column) {
+  return column == "_version" || column.rfind("_folded_", 0) == 0;
+}
+
+}  // namespace
+
 std::vector<std::string> AllowedValues(const std::string& check, const std::string& column) {
   const std::string name =
       "\\(*\\s*\"?" + RE2::QuoteMeta(column) + "\"?\\s*\\)*(?:::[a-z ]+)?\\)*\\s*";
@@ -55,17 +64,6 @@ std::vector<std::string> AllowedValues(const std::string& check, const std::stri
   }
   return values;
 }
-
-bool Contains(const std::string& text, const RE2& pattern) {
-  return RE2::PartialMatch(text, pattern);
-}
-
-// Of the gateway's own, in a table that it has written to.
-bool IsOurs(const std::string& column) {
-  return column == "_version" || column.rfind("_folded_", 0) == 0;
-}
-
-}  // namespace
 
 PulledTable PulledFromModel(const TableModel& table, const TypeReader& type_of) {
   static const RE2 kPrimary(R"((?i)\bPRIMARY KEY\b)");

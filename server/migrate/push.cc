@@ -1,10 +1,12 @@
 #include <algorithm>
 
+#include "server/base/text.h"
 #include "server/migrate/guard.h"
 #include "server/migrate/history.h"
 #include "server/migrate/reconcile.h"
 #include "server/migrate/runner.h"
 #include "server/migrate/runner_steps.h"
+#include "server/migrate/serves.h"
 #include "server/migrate/verify.h"
 #include "server/schema/compatibility.h"
 #include "server/schema/loader.h"
@@ -33,9 +35,7 @@ Result<Before> ReadBefore(const Job& job) {
   if (!kept->has_value() || !descriptors.ParseFromString(**kept)) return before;
   before.schema = schema::LoadDescriptors("the kept schema", descriptors).schema;
   if (before.schema == nullptr) return before;
-  std::vector<const schema::Entity*> entities;
-  for (const schema::Entity& entity : before.schema->entities) entities.push_back(&entity);
-  before.model = job.generator->Model(entities);
+  before.model = job.generator->Model(before.schema->AllEntities());
   for (schema::Incompatibility& change : schema::Compare(*before.schema, *job.schema)) {
     if (change.kind == schema::Incompatibility::Kind::kData) {
       before.data.push_back(std::move(change));
@@ -55,21 +55,6 @@ bool IsOthers(const Before& before, Part part, const std::string& table,
     case Part::kIndex: return known->Index(name) == nullptr;
   }
   return true;
-}
-
-// Says of each column which field it is of: what is rendered depends on it.
-void TellFields(const DatabaseModel& schema, DatabaseModel* database) {
-  for (TableModel& table : database->tables) {
-    const TableModel* made = schema.Table(table.name);
-    if (made == nullptr) continue;
-    table.entity = made->entity;
-    for (ColumnModel& column : table.columns) {
-      const ColumnModel* of = made->Column(column.name);
-      if (of == nullptr) continue;
-      column.field = of->field;
-      column.folded = of->folded;
-    }
-  }
 }
 
 // What would be lost: of a table or column that goes, or whose type becomes one that does not
@@ -109,7 +94,7 @@ Status CheckLoss(const Job& job, const Before& before, const std::vector<Change>
   }
   if (losses.empty()) return {};
   Status status = Refused("DATA_LOSS", "To make the database match the schema loses what is in " +
-                                           Listed(losses) +
+                                           CommaSeparated(losses) +
                                            ". Allow it with --allow-data-loss, or rename by a "
                                            "migration.");
   for (const Violation& each : violations) status.WithViolation(each.field, each.description);

@@ -117,11 +117,12 @@ Result<std::vector<PlannedMigration>> Plan(const Job& job, int to);
 // How the database differs from what its history says it should be: from what its
 // applied migrations make of an empty one, or, where it has no history, from what the
 // schema needs (`migrations` empty, or none applied). Empty: it is as it should be. What
-// others added (tables, indexes) counts as drift as well, as `extra`.
+// others added (tables, indexes), or made otherwise and as good, counts as drift as well, and is
+// `harmless`.
 struct Drift {
   std::string text;   // DescribeDrift
   std::string table;
-  bool extra = false;  // there, and nobody said so; all is served well nonetheless
+  std::string harmless;  // why all is served well nonetheless; "" where it is not
 };
 Result<std::vector<Drift>> Verify(const Job& job);
 

@@ -1,10 +1,12 @@
 // Tables without migrations: made where they are missing, and looked at.
 #include <algorithm>
 
+#include "server/base/text.h"
 #include "server/migrate/ddl.h"
 #include "server/migrate/history.h"
 #include "server/migrate/reconcile.h"
 #include "server/migrate/runner.h"
+#include "server/migrate/serves.h"
 
 namespace storegate::migrate {
 
@@ -20,6 +22,27 @@ std::vector<std::string> Missing(const Generator& generator, const schema::Entit
     if (std::ranges::find(there, name) == there.end()) missing.push_back(std::move(name));
   }
   return missing;
+}
+
+// Takes out of `missing` the indexes that are there by another name.
+Status FindByContent(Migrator& migrator, const Generator& generator,
+                     const std::vector<const schema::Entity*>& entities,
+                     const schema::Entity& entity, std::vector<std::string>* missing) {
+  Result<Script> script =
+      generator.Steps("what the schema needs", generator.CreateAll(entities));
+  if (!script.ok()) return script.status();
+  const Result<repository::DatabaseModel> wanted = migrator.Rehearse(script->steps);
+  if (!wanted.ok()) return wanted.status();
+  const Result<repository::DatabaseModel> there = migrator.Describe();
+  if (!there.ok()) return there.status();
+  const repository::TableModel* should = wanted->Table(entity.collection);
+  const repository::TableModel* is = there->Table(entity.collection);
+  if (should == nullptr || is == nullptr) return {};
+  std::erase_if(*missing, [&](const std::string& name) {
+    const repository::IndexModel* index = should->Index(name);
+    return index != nullptr && HasIndexLike(*is, *index);
+  });
+  return {};
 }
 
 }  // namespace
@@ -66,7 +89,12 @@ Status CheckTables(Migrator& migrator, const Generator& generator,
       table_missing = true;
       continue;
     }
-    for (const std::string& name : Missing(generator, *entity, *parts)) {
+    std::vector<std::string> missing = Missing(generator, *entity, *parts);
+    if (!missing.empty() && generator.part_word() == "index") {
+      Status found = FindByContent(migrator, generator, entities, *entity, &missing);
+      if (!found.ok()) return found;
+    }
+    for (const std::string& name : missing) {
       lacks.push_back("the " + part + " " + entity->collection + "." + name);
       part_missing = true;
     }
@@ -77,7 +105,7 @@ Status CheckTables(Migrator& migrator, const Generator& generator,
     advice += " Make " + table + "s with --create-tables, or by a migration.";
   }
   if (part_missing) advice += " Add what a " + table + " lacks by a migration.";
-  return Refused("TABLE_MISMATCH", "The database lacks " + Listed(lacks) + "." + advice);
+  return Refused("TABLE_MISMATCH", "The database lacks " + CommaSeparated(lacks) + "." + advice);
 }
 
 }  // namespace storegate::migrate

@@ -37,6 +37,12 @@ class SqlGenerator : public Generator {
                      const RenderOptions& options) const override;
   Result<Script> Steps(const std::string& file, std::string_view text) const override;
   std::string Significant(std::string_view text) const override;
+  bool TypeServes(std::string_view is, std::string_view should) const override {
+    return dialect_.TypeServes(is, should);
+  }
+  bool CountsIds(const repository::ColumnModel& column) const override {
+    return dialect_.CountsIds(column);
+  }
   std::string_view folder() const override { return folder_; }
   std::string_view table_word() const override { return "table"; }
   std::string_view part_word() const override { return "column"; }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "server/migrate/ddl.h"
 #include "server/migrate/guard.h"
 #include "server/migrate/runner_steps.h"
+#include "server/migrate/serves.h"
 
 namespace storegate::migrate {
 
@@ -19,13 +21,11 @@ using repository::TableModel;
 namespace {
 
 bool Known(const std::vector<const schema::Entity*>& entities, std::string_view table) {
-  return std::ranges::any_of(entities, [&](const schema::Entity* entity) {
-    return entity->collection == table;
-  });
+  return EntityOf(entities, table) != nullptr;
 }
 
 // Whether what is there beyond what should be leaves the gateway's reads and writes alone.
-bool Harmless(const Change& change) {
+bool IsOthers(const Change& change) {
   switch (change.kind) {
     case Kind::kDropTable:
     case Kind::kReorderColumns: return true;
@@ -37,6 +37,27 @@ bool Harmless(const Change& change) {
       return change.index_after == nullptr && !change.index_before->unique;
     default: return false;
   }
+}
+
+// Whether what is there in place of what should be serves as well.
+bool IsServed(const Generator& generator, const Change& change) {
+  if (change.kind == Kind::kAlterColumn) {
+    return Serves(generator, *change.table_before, *change.column_before, *change.column_after);
+  }
+  if (change.kind == Kind::kAlterTable) {
+    // Rules that others added, and tables that are not STRICT.
+    const std::vector<std::string>& there = change.table_before->constraints;
+    return std::ranges::all_of(change.table_after->constraints, [&](const std::string& each) {
+      return std::ranges::find(there, each) != there.end();
+    });
+  }
+  // That one by the name that others gave it.
+  if (change.kind == Kind::kDropIndex) {
+    return change.index_after == nullptr && HasIndexLike(*change.table_after, *change.index_before);
+  }
+  return change.kind == Kind::kAddIndex && change.index_before == nullptr &&
+         change.table_before != nullptr &&
+         HasIndexLike(*change.table_before, *change.index_after);
 }
 
 }  // namespace
@@ -121,7 +142,8 @@ std::vector<Drift> DriftOf(const Generator& generator, const std::vector<Change>
     Drift one;
     one.text = DescribeDrift(change, generator.table_word());
     one.table = change.table;
-    one.extra = Harmless(change);
+    if (IsOthers(change)) one.harmless = "made by others";
+    if (IsServed(generator, change)) one.harmless = "what is there serves as well";
     if (!one.text.empty()) drift.push_back(std::move(one));
   }
   return drift;
@@ -144,6 +166,7 @@ Result<std::vector<Drift>> Verify(const Job& job) {
   Result<DatabaseModel> there = job.migrator->Describe();
   if (!there.ok()) return there.status();
   PlaceReferences(job, *there, &*expected);
+  TellFields(job.generator->Model(AllEntities(job)), &*expected);
   return DriftOf(*job.generator, Diff(*there, *expected));
 }
 

@@ -48,6 +48,11 @@ std::string PostgresDdl::IdColumn(const Field& field) const {
   return ColumnType(field) + " PRIMARY KEY";
 }
 
+bool PostgresDdl::CountsIds(const repository::ColumnModel& column) const {
+  return column.rest.find("AS IDENTITY") != std::string::npos ||
+         column.default_value.starts_with("nextval(");  // serial
+}
+
 std::string PostgresDdl::EnumCheck(const Field& field) const {
   return migrate::EnumCheckSql(field);
 }

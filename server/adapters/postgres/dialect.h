@@ -36,6 +36,7 @@ class PostgresDdl : public migrate::Dialect {
                           const migrate::RenderOptions& options) const override;
   std::string DropIndex(const std::string& table, const repository::IndexModel& index,
                         const migrate::RenderOptions& options) const override;
+  bool CountsIds(const repository::ColumnModel& column) const override;
 };
 
 // ` DESC NULLS LAST`: how an index has the field, and how a list is ordered by it.

@@ -19,6 +19,16 @@ namespace {
 // Names of enum values have no quotes in them.
 std::string Text(std::string_view name) { return "'" + std::string(name) + "'"; }
 
+// https://www.sqlite.org/datatype3.html, 3.1
+std::string_view AffinityOf(std::string_view type) {
+  const auto has = [&](std::string_view part) { return type.find(part) != type.npos; };
+  if (has("INT")) return "INTEGER";
+  if (has("CHAR") || has("CLOB") || has("TEXT")) return "TEXT";
+  if (has("BLOB") || type.empty()) return "BLOB";
+  if (has("REAL") || has("FLOA") || has("DOUB")) return "REAL";
+  return "NUMERIC";
+}
+
 }  // namespace
 
 std::string SqliteDdl::ColumnType(const Field& field) const {
@@ -42,6 +52,21 @@ std::string SqliteDdl::IdColumn(const Field& field) const {
   // AUTOINCREMENT: the id of a row that is gone is never given out again.
   return sqlite::ColumnType(field) == "INTEGER" ? "INTEGER PRIMARY KEY AUTOINCREMENT"
                                                 : "TEXT NOT NULL PRIMARY KEY";
+}
+
+bool SqliteDdl::TypeServes(std::string_view is, std::string_view should) const {
+  if (is == should) return true;
+  // Text that sorts or compares otherwise.
+  if (is.find("COLLATE") != is.npos) return false;
+  const std::string_view affinity = AffinityOf(is);
+  // Whole numbers are kept alike by both.
+  return affinity == should || (affinity == "NUMERIC" && should == "INTEGER");
+}
+
+bool SqliteDdl::CountsIds(const repository::ColumnModel& column) const {
+  // The rowid by another name: https://www.sqlite.org/lang_createtable.html#rowid
+  return column.type == "INTEGER" && column.rest.starts_with("PRIMARY KEY") &&
+         !column.rest.starts_with("PRIMARY KEY DESC");
 }
 
 std::string SqliteDdl::EnumCheck(const Field& field) const {

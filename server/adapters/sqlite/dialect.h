@@ -27,6 +27,9 @@ class SqliteDdl : public migrate::Dialect {
                           const migrate::RenderOptions& options) const override;
   std::string DropIndex(const std::string& table, const repository::IndexModel& index,
                         const migrate::RenderOptions& options) const override;
+  // By affinity.
+  bool TypeServes(std::string_view is, std::string_view should) const override;
+  bool CountsIds(const repository::ColumnModel& column) const override;
   std::string DefaultLiteral(const schema::Field& field) const override;
   migrate::SqlSyntax Syntax() const override {
     return {.nested_comments = false,

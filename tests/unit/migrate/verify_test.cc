@@ -41,7 +41,7 @@ TEST_F(Verified, WhatIsGoneOrOtherwiseIsNamed) {
   ASSERT_EQ(drift.size(), 1u);
   EXPECT_THAT(drift[0].text, HasSubstr("books.title"));
   EXPECT_EQ(drift[0].table, "books");
-  EXPECT_FALSE(drift[0].extra);
+  EXPECT_EQ(drift[0].harmless, "");
   Plant("add books.title int32");
   drift = Found();
   ASSERT_FALSE(drift.empty());
@@ -59,7 +59,7 @@ TEST_F(Verified, WhatOthersAddedIsExtra) {
   Plant("table shelves id\nadd books.more string\nindex books mine title");
   const auto drift = Found();
   ASSERT_EQ(drift.size(), 3u);
-  for (const Drift& each : drift) EXPECT_TRUE(each.extra) << each.text;
+  for (const Drift& each : drift) EXPECT_EQ(each.harmless, "made by others") << each.text;
 }
 
 TEST_F(Verified, OfAMigrationThatWasBegunWhatWasDoneShouldBeThere) {
