@@ -1,5 +1,7 @@
-// The part of text.h that is about encodings of bytes: base64, UUID, etag.
+// The part of text.h that is about encodings of bytes: base64, UUID, ObjectId, etag.
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 
@@ -134,6 +136,37 @@ std::string NewUuidV7() {
     if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
     out.push_back(kHexDigits[bytes[i] >> 4]);
     out.push_back(kHexDigits[bytes[i] & 0xF]);
+  }
+  return out;
+}
+
+bool IsObjectId(std::string_view text) {
+  return text.size() == 24 && std::ranges::all_of(text, IsLowerHex);
+}
+
+std::string NewObjectId() {
+  struct Start {
+    uint8_t process[5];
+    uint32_t counter;
+    Start() {
+      RandomBytes(process, sizeof(process));
+      RandomBytes(&counter, sizeof(counter));
+      counter &= 0x7FFFFF;  // eight million to go before it begins at 0
+    }
+  };
+  static const Start start;
+  static std::atomic<uint32_t> made{0};
+  const auto seconds = static_cast<uint32_t>(NowMillis() / 1000);
+  const uint32_t count = start.counter + made.fetch_add(1, std::memory_order_relaxed);
+  std::array<uint8_t, 12> bytes;
+  for (int i = 0; i < 4; ++i) bytes[i] = static_cast<uint8_t>(seconds >> (24 - 8 * i));
+  std::copy_n(start.process, 5, bytes.begin() + 4);
+  for (int i = 0; i < 3; ++i) bytes[9 + i] = static_cast<uint8_t>(count >> (16 - 8 * i));
+  std::string out;
+  out.reserve(24);
+  for (const uint8_t byte : bytes) {
+    out.push_back(kHexDigits[byte >> 4]);
+    out.push_back(kHexDigits[byte & 0xF]);
   }
   return out;
 }

@@ -19,6 +19,8 @@ constexpr char kTimestamp[] = "google.protobuf.Timestamp";
 bool IsMessage(const std::string& type) { return type.find('.') != std::string::npos; }
 bool IsInteger(const std::string& type) { return type == "int32" || type == "int64"; }
 
+bool HasFormat(const PulledColumn& column) { return column.uuid || column.object_id; }
+
 // The names that columns of times have in databases that others made.
 const std::map<std::string, std::string>& TimeNames() {
   static const std::map<std::string, std::string> names = {
@@ -192,6 +194,11 @@ class Planner {
     return column.type.empty() ? "storegate has no type that holds it" : "";
   }
 
+  static void AddFormat(const PulledColumn& column, PlannedField* field) {
+    if (column.uuid) field->Add("format: UUID");
+    if (column.object_id) field->Add("format: OBJECT_ID");
+  }
+
   static PlannedField PlanId(const PulledColumn& column) {
     PlannedField id;
     id.column = &column;
@@ -201,7 +208,7 @@ class Planner {
         column.max_len < kMaxIdLength) {
       id.Add("max_len: " + std::to_string(column.max_len));
     }
-    if (column.uuid) id.Add("format: UUID");
+    AddFormat(column, &id);
     if (column.type == "int32") id.Add(column.small ? "lte: 32767" : "lte: 2147483647");
     return id;
   }
@@ -212,6 +219,8 @@ class Planner {
       if (!column.nullable) field->Add("required: true");
     } else if (!field->repeated) {
       field->optional = column.nullable;
+      // Plain, "" would be its zero, which is no uuid.
+      if (HasFormat(column) && !column.nullable) field->Add("required: true");
     }
     const std::string lower = schema::AsciiLower(column.name);
     if (field->type == "string" && !field->repeated &&
@@ -223,7 +232,7 @@ class Planner {
     if (column.max_len > 0 && !column.uuid && field->type == "string") {
       field->Add("max_len: " + std::to_string(column.max_len));
     }
-    if (column.uuid) field->Add("format: UUID");
+    AddFormat(column, field);
     if (column.small) {
       field->Add("gte: -32768");
       field->Add("lte: 32767");
@@ -291,9 +300,10 @@ class Planner {
                                                           IsInteger(field->type)
                                                     : IsInteger(field->type) &&
                                                           IsInteger(target->type);
-      const bool uuids = field->column->uuid == target->column->uuid;
+      const bool alike = field->column->uuid == target->column->uuid &&
+                         field->column->object_id == target->column->object_id;
       const std::string path = other->name + "." + target->name;
-      if (!same || !uuids || !IsKey(*other, *target)) {
+      if (!same || !alike || !IsKey(*other, *target)) {
         field->comment = "The database lets it refer to " + path + ".";
         continue;
       }
@@ -302,7 +312,7 @@ class Planner {
       field->Remove("max_len");
       field->Remove("format");
       if (target->name != "id" && !target->Is("immutable")) target->Add("immutable: true");
-      if (!field->optional) field->Add("required: true");
+      if (!field->optional && !field->Is("required")) field->Add("required: true");
       if (field->type != "string") field->optional = true;
       field->Add("references: \"" + path + "\"");
       // The gateway looks there for what refers to a row that is to go.
@@ -364,14 +374,14 @@ class Planner {
       }
       const bool nullable = field->optional || IsMessage(field->type);
       if (unique.columns.size() > 1 && nullable) return field->name + " can be unset";
-      if (field->type == "string" && !field->column->uuid) {
+      if (field->type == "string" && !HasFormat(*field->column)) {
         characters += field->column->max_len > 0 ? field->column->max_len : kDefaultIndexedLength;
       }
       fields.push_back(field);
     }
     if (characters > kMaxIndexedCharacters) return "its texts are too long for the gateway's index";
     for (PlannedField* field : fields) {
-      if (field->type == "string" && !field->column->uuid && !field->Is("max_len") &&
+      if (field->type == "string" && !HasFormat(*field->column) && !field->Is("max_len") &&
           !field->refers) {
         field->Add("max_len: " + std::to_string(kDefaultIndexedLength));
         field->comment = "Longer ones than max_len are read, but no longer written.";

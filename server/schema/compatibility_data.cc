@@ -85,6 +85,12 @@ class ColumnComparison {
     if (!nested && now.format == Format::kUuid && was.format != Format::kUuid) {
       Report("TYPE_CHANGED", now, "values were any text and are UUIDs" + Instead());
     }
+    if (!nested && (now.format == Format::kObjectId) != (was.format == Format::kObjectId)) {
+      const bool now_ids = now.format == Format::kObjectId;
+      Report("TYPE_CHANGED", now, std::string("values were ") +
+                                      (now_ids ? "text and are ObjectIds" : "ObjectIds and are text") +
+                                      Instead());
+    }
     if (was.type == Type::kEnum) CompareEnums(*was.enum_type, now);
     if (was.type == Type::kMessage && was.message != nullptr && now.message != nullptr) {
       CompareMessages(*was.message, *now.message);

@@ -53,6 +53,7 @@ std::string_view FormatName(Format format) {
     case Format::kUuid: return "UUID";
     case Format::kEmail: return "EMAIL";
     case Format::kUri: return "URI";
+    case Format::kObjectId: return "OBJECT_ID";
   }
   return "";
 }

@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kMaxIndexBytes = 2600;
 constexpr int64_t kMaxIdBytes = 255;
 constexpr int64_t kUuidBytes = 36;
+constexpr int64_t kObjectIdBytes = 24;
 constexpr int64_t kNumberBytes = 8;
 constexpr int64_t kCharacterBytes = 4;
 
@@ -179,9 +180,10 @@ void Builder::CheckIndex(const Entity& entity, const Index& index) {
 
 int64_t Builder::MaxIndexBytes(const Field& field, int depth) const {
   if (field.type == Type::kString) {
-    int64_t bytes = field.format == Format::kUuid ? kUuidBytes
-                    : field.max_len > 0           ? field.max_len * kCharacterBytes
-                                                  : -1;
+    int64_t bytes = field.format == Format::kUuid       ? kUuidBytes
+                    : field.format == Format::kObjectId ? kObjectIdBytes
+                    : field.max_len > 0                 ? field.max_len * kCharacterBytes
+                                                        : -1;
     if (field.role == Role::kId) return bytes < 0 ? kMaxIdBytes : std::min(bytes, kMaxIdBytes);
     // As long as what it refers to; references in a circle end somewhere.
     if (field.references && depth < 16) {

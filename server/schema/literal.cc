@@ -52,6 +52,7 @@ std::string WhyBadString(std::string_view text, const Shape& shape) {
     return "is longer than max_len " + std::to_string(shape.max_len);
   }
   if (shape.format == Format::kUuid && !IsCanonicalUuid(text)) return "is no lower case UUID";
+  if (shape.format == Format::kObjectId && !IsObjectId(text)) return "is no lower case ObjectId";
   if (shape.format == Format::kEmail || shape.format == Format::kUri) {
     return "does not go together with format EMAIL or URI";
   }

@@ -111,6 +111,7 @@ void Builder::ApplyPattern(const v1::FieldOptions& options, Shape* shape) {
     case v1::UUID: shape->format = Format::kUuid; break;
     case v1::EMAIL: shape->format = Format::kEmail; break;
     case v1::URI: shape->format = Format::kUri; break;
+    case v1::OBJECT_ID: shape->format = Format::kObjectId; break;
     default:
       Error(shape->location, Label(*shape) + " has format " + std::to_string(options.format()) +
                                  ", which this version of storegate does not know");
@@ -121,10 +122,14 @@ void Builder::ApplyPattern(const v1::FieldOptions& options, Shape* shape) {
     }
     return;
   }
-  if (shape->format == Format::kUuid && (shape->max_len > 0 && shape->max_len < 36)) {
+  const auto check_room = [&](Format format, int length, const std::string& what) {
+    if (shape->format != format || shape->max_len <= 0 || shape->max_len >= length) return;
     Error(shape->location, Label(*shape) + " has max_len " + std::to_string(shape->max_len) +
-                               ", and a UUID has 36 characters");
-  }
+                               ", and " + what + " has " + std::to_string(length) +
+                               " characters");
+  };
+  check_room(Format::kUuid, 36, "a UUID");
+  check_room(Format::kObjectId, 24, "an ObjectId");
   if (options.pattern().empty()) return;
   re2::RE2::Options re2_options;
   re2_options.set_log_errors(false);

@@ -19,7 +19,7 @@ namespace {
 void GiveId(const schema::Field& id, Message* record) {
   if (id.type != schema::Type::kString || id.required) return;
   if (IsSet(*record, id.descriptor)) return;
-  std::string made = NewUuidV7();
+  std::string made = id.format == schema::Format::kObjectId ? NewObjectId() : NewUuidV7();
   if (id.max_len > 0 && made.size() > static_cast<size_t>(id.max_len)) return;
   if (id.pattern != nullptr && !re2::RE2::FullMatch(made, *id.pattern)) return;
   SetTextAt(record, id.descriptor, kSingular, std::move(made));

@@ -56,6 +56,7 @@ std::string_view FormatRule(Format format) {
     case Format::kUuid: return "a UUID in canonical lower case";
     case Format::kEmail: return "an email address (local-part@domain)";
     case Format::kUri: return "an absolute URI (scheme:rest)";
+    case Format::kObjectId: return "an ObjectId, 24 lower case hex digits";
     case Format::kNone: break;
   }
   return "";
@@ -64,6 +65,7 @@ std::string_view FormatRule(Format format) {
 bool HasFormat(Format format, const std::string& text) {
   switch (format) {
     case Format::kUuid: return IsCanonicalUuid(text);
+    case Format::kObjectId: return IsObjectId(text);
     case Format::kEmail: return re2::RE2::FullMatch(text, EmailPattern());
     case Format::kUri: return re2::RE2::FullMatch(text, UriPattern());
     case Format::kNone: break;

@@ -193,6 +193,10 @@ void CheckKeyValue(const schema::Field& field, const Path& at, Value* value,
     if (field.format == schema::Format::kUuid && !IsCanonicalUuid(*text)) {
       return violations->Add(at, "must be a UUID in canonical lower case; got " + Quoted(*text));
     }
+    if (field.format == schema::Format::kObjectId && !IsObjectId(*text)) {
+      return violations->Add(at, "must be an ObjectId, 24 lower case hex digits; got " +
+                                     Quoted(*text));
+    }
     if (field.max_len > 0) {
       const size_t length = CountCodePoints(*text);
       if (length > static_cast<size_t>(field.max_len)) {

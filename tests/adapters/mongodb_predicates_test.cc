@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/adapters/mongodb/object_ids.h"
+#include "server/schema/loader.h"
 #include "tests/adapters/library.h"
 
 namespace storegate::test {
@@ -72,6 +74,59 @@ TEST(MongodbPredicates, ConstantsHaveTheTypeOfTheirField) {
             BSON_TYPE_DATE_TIME);
   EXPECT_EQ(TypeAt(filter("flags : true", Note()), "flags.$in.0"), BSON_TYPE_BOOL);
   EXPECT_EQ(TypeAt(filter("durations : 1.5s", Note()), "durations.$in.0"), BSON_TYPE_INT64);
+}
+
+const schema::Entity& Stamp() {
+  static const schema::LoadResult loaded = schema::LoadEmbedded({{"stamp.proto", R"(
+      syntax = "proto3";
+      package a.v1;
+      import "storegate/v1/schema.proto";
+      message Stamp {
+        option (storegate.v1.entity) = {};
+        string id = 1 [(storegate.v1.field).format = OBJECT_ID];
+        string printer_id = 2 [(storegate.v1.field).format = OBJECT_ID];
+        string album_id = 3 [(storegate.v1.field) = { format: OBJECT_ID required: true }];
+        optional string sheet_id = 4 [(storegate.v1.field).format = OBJECT_ID];
+        optional string original_id = 5 [(storegate.v1.field).references = "Stamp.id"];
+      })"}});
+  return loaded.schema->entities.front();
+}
+
+TEST(MongodbPredicates, ObjectIdsAreComparedAsObjectIds) {
+  EXPECT_EQ(Filter("id >= '507f1f77bcf86cd799439011'", Stamp()),
+            R"({ "_id" : { "$gte" : { "$oid" : "507f1f77bcf86cd799439011" } } })");
+  // As texts would be, where the other is none.
+  EXPECT_EQ(Filter("album_id > '5'", Stamp()),
+            R"({ "album_id" : { "$gte" : { "$oid" : "500000000000000000000000" } } })");
+  EXPECT_EQ(Filter("album_id <= '5z'", Stamp()),
+            R"({ "album_id" : { "$lt" : { "$oid" : "600000000000000000000000" } } })");
+  EXPECT_EQ(Filter("sheet_id < 'x'", Stamp()), R"({ "sheet_id" : { "$type" : "objectId" } })");
+  EXPECT_EQ(Filter("sheet_id > 'x'", Stamp()), R"({ "_id" : { "$in" : [  ] } })");
+  EXPECT_EQ(Filter("sheet_id = 'x'", Stamp()), R"({ "sheet_id" : { "$eq" : "x" } })");
+  // Kept as text: it may be "".
+  EXPECT_EQ(Filter("printer_id > '507f1f77bcf86cd799439011'", Stamp()),
+            R"({ "printer_id" : { "$gt" : "507f1f77bcf86cd799439011" } })");
+  EXPECT_EQ(TypeAt(*mongodb::FilterOf(Bound("original_id = '507f1f77bcf86cd799439011'", Stamp())),
+                   "original_id.$eq"),
+            BSON_TYPE_OID);
+}
+
+TEST(MongodbPredicates, TheFirstObjectIdBehindAText) {
+  const auto filled = [](std::string digits) {
+    digits.resize(24, '0');
+    return digits;
+  };
+  EXPECT_EQ(mongodb::ObjectIdBehind(""), filled(""));
+  EXPECT_EQ(mongodb::ObjectIdBehind("a"), filled("a"));
+  EXPECT_EQ(mongodb::ObjectIdBehind("aA"), filled("aa"));
+  EXPECT_EQ(mongodb::ObjectIdBehind("a:"), filled("aa"));
+  EXPECT_EQ(mongodb::ObjectIdBehind("a "), filled("a"));
+  EXPECT_EQ(mongodb::ObjectIdBehind("ag"), filled("b"));
+  EXPECT_EQ(mongodb::ObjectIdBehind("9\u00e9"), filled("a"));
+  EXPECT_EQ(mongodb::ObjectIdBehind("ffg"), std::nullopt);
+  EXPECT_EQ(mongodb::ObjectIdBehind("z"), std::nullopt);
+  EXPECT_EQ(mongodb::ObjectIdBehind(filled("a") + "0"), filled("a").substr(0, 23) + "1");
+  EXPECT_EQ(mongodb::ObjectIdBehind(std::string(25, 'f')), std::nullopt);
 }
 
 TEST(MongodbPredicates, NoPathLooksIntoArrays) {

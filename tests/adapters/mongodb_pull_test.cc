@@ -30,7 +30,8 @@ TEST_F(MongodbPull, CollectionsAreDescribedByTheirDocuments) {
        {"$date": 1700000000001}, "deletedAt": {"$date": 1700000000001}, "any": "x", "code": "d"}]})");
   Command(R"({"createIndexes": "notes", "indexes": [
       {"key": {"code": 1}, "name": "code_1", "unique": true}]})");
-  Command(R"({"insert": "people", "documents": [{"_id": {"$oid": "65a000000000000000000000"}}]})");
+  Command(R"({"insert": "people", "documents": [{"_id": {"$oid": "65a000000000000000000000"},
+      "boss": {"$oid": "65a000000000000000000001"}, "all": [{"$oid": "65a000000000000000000001"}]}]})");
   Command(R"({"create": "empty"})");
   mongodb::Options options;
   options.url = url_;
@@ -38,8 +39,12 @@ TEST_F(MongodbPull, CollectionsAreDescribedByTheirDocuments) {
   ASSERT_TRUE(database.ok()) << database.status().ToString();
   PulledSchema pulled = ReadBack(*database);
   ASSERT_NE(pulled.schema, nullptr);
-  ASSERT_EQ(pulled.schema->entities.size(), 1u);
+  ASSERT_EQ(pulled.schema->entities.size(), 2u);
   const schema::Entity& note = pulled.schema->entities[0];
+  EXPECT_EQ(note.Find("owner")->format, schema::Format::kObjectId);
+  EXPECT_EQ(note.Find("owner")->presence, schema::Presence::kOptional);
+  EXPECT_EQ(pulled.schema->entities[1].id->format, schema::Format::kObjectId);
+  EXPECT_TRUE(pulled.schema->entities[1].Find("boss")->required);
   EXPECT_EQ(note.id->type, schema::Type::kString);
   EXPECT_EQ(note.Find("title")->presence, schema::Presence::kPlain);
   EXPECT_EQ(note.Find("size")->type, schema::Type::kInt64);
@@ -52,9 +57,8 @@ TEST_F(MongodbPull, CollectionsAreDescribedByTheirDocuments) {
   EXPECT_EQ(note.delete_time->column, "deletedAt");
   EXPECT_EQ(note.Find("code")->unique, schema::Unique::kAll);
   EXPECT_THAT(pulled.left_out,
-              ElementsAre(HasSubstr("\"empty\": it is empty"),
-                          HasSubstr("\"people\": its key is objectId"), HasSubstr("__v"),
-                          HasSubstr("\"owner\" (objectId)")));
+              ElementsAre(HasSubstr("\"empty\": it is empty"), HasSubstr("__v"),
+                          HasSubstr("\"all\" (array of objectId)")));
 }
 
 }  // namespace

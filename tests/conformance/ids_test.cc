@@ -15,14 +15,16 @@ using schema::Operation;
 class TextIdCase : public StoreCase {};
 STOREGATE_CASES(TextIdCase, HasTextId);
 
-TEST_P(TextIdCase, IsAUuidV7WhenTheCallerGivesNone) {
-  // Without an id the gateway gives a canonical UUIDv7; later ones sort later.
+TEST_P(TextIdCase, IsMadeWhenTheCallerGivesNone) {
+  // Without an id the gateway gives one of the field's format, a canonical UUIDv7 where it has
+  // none; later ones sort later.
+  const bool object_id = entity().id->format == schema::Format::kObjectId;
   std::string last;
   for (int i = 0; i < 20; ++i) {
     MessagePtr created = make().Created(entity(), {.with_id = false});
     const std::string id = std::get<std::string>(Id(*created));
-    EXPECT_TRUE(IsCanonicalUuid(id)) << id;
-    EXPECT_EQ(id[14], '7') << id;
+    EXPECT_TRUE(object_id ? IsObjectId(id) : IsCanonicalUuid(id)) << id;
+    if (!object_id) EXPECT_EQ(id[14], '7') << id;
     EXPECT_LT(last, id);
     last = id;
   }
@@ -131,6 +133,25 @@ TEST_P(UuidIdCase, IsCanonicalLowerCaseOnly) {
     EXPECT_TRUE(HasStatus(store().Get(wrong).status, Code::kInvalidArgument)) << wrong;
     EXPECT_TRUE(HasStatus(store().BatchGet({id, wrong}).status, Code::kInvalidArgument)) << wrong;
     MessagePtr record = Make();
+    SetValue(record.get(), *entity().id, wrong);
+    EXPECT_TRUE(HasStatus(store().Create(*record).status, Code::kInvalidArgument)) << wrong;
+  }
+}
+
+class ObjectIdCase : public StoreCase {};
+STOREGATE_CASES(ObjectIdCase, HasObjectId);
+
+TEST_P(ObjectIdCase, IsTwentyFourLowerCaseHexDigits) {
+  // An ObjectId in another spelling is INVALID_ARGUMENT, not another spelling of a record's id.
+  const std::string id = "507f1f77bcf86cd79943901a";
+  MessagePtr record = Make();
+  SetValue(record.get(), *entity().id, id);
+  ASSERT_TRUE(HasStatus(store().Create(*record).status, Code::kOk));
+  for (const std::string& wrong :
+       {std::string("507F1F77BCF86CD79943901A"), id.substr(1), id + "0", " " + id,
+        "ObjectId(\"" + id + "\")", std::string("507f1f77bcf86cd79943901g")}) {
+    EXPECT_TRUE(HasStatus(store().Get(wrong).status, Code::kInvalidArgument)) << wrong;
+    EXPECT_TRUE(HasStatus(store().BatchGet({id, wrong}).status, Code::kInvalidArgument)) << wrong;
     SetValue(record.get(), *entity().id, wrong);
     EXPECT_TRUE(HasStatus(store().Create(*record).status, Code::kInvalidArgument)) << wrong;
   }

@@ -54,6 +54,9 @@ bool HasFreeTextId(const Schema& schema, const Entity& entity) {
 bool HasUuidId(const Schema&, const Entity& entity) {
   return entity.id->format == schema::Format::kUuid;
 }
+bool HasObjectId(const Schema&, const Entity& entity) {
+  return entity.id->format == schema::Format::kObjectId;
+}
 bool HasCountedId(const Schema&, const Entity& entity) {
   return entity.id->type == schema::Type::kInt64;
 }

@@ -46,6 +46,7 @@ bool HasHardDelete(const schema::Schema& schema, const schema::Entity& entity);
 bool HasEtag(const schema::Schema& schema, const schema::Entity& entity);
 bool HasTextId(const schema::Schema& schema, const schema::Entity& entity);
 bool HasFreeTextId(const schema::Schema& schema, const schema::Entity& entity);
+bool HasObjectId(const schema::Schema&, const schema::Entity& entity);
 bool HasUuidId(const schema::Schema& schema, const schema::Entity& entity);
 bool HasCountedId(const schema::Schema& schema, const schema::Entity& entity);
 bool HasUnique(const schema::Schema& schema, const schema::Entity& entity);

@@ -145,17 +145,18 @@ import "storegate/v1/schema.proto";
          ++i) {
       fields.push_back(RandomField(i));
     }
-    const bool uuid = Chance(25);
-    const bool number = !uuid && Chance(45);
+    const std::string id_format = Chance(25) ? "UUID" : Chance(25) ? "OBJECT_ID" : "";
+    const bool number = id_format.empty() && Chance(45);
     const bool times = Chance(80);
     const bool soft = Chance(65);
     const bool etag = Chance(80);
     const std::string id_type = number ? "int64" : "string";
-    const std::string format = uuid ? " [(storegate.v1.field).format = UUID]" : "";
+    const std::string format =
+        id_format.empty() ? "" : " [(storegate.v1.field).format = " + id_format + "]";
     std::vector<std::vector<std::string>> keys;  // of the unique indexes, as Get names them
 
     const std::string indexes = Indexes(&fields, &keys);
-    if (!child) parent_ = {id_type, uuid ? "UUID" : "", ""};
+    if (!child) parent_ = {id_type, id_format, ""};
     std::string body;
     int tag = 1;
     body += "  " + id_type + " id = " + std::to_string(tag++) + format + ";\n";

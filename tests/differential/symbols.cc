@@ -22,6 +22,11 @@ Value GivenId(const schema::Entity& entity, int label, int item) {
                   static_cast<long long>(number));
     return std::string(text);
   }
+  if (entity.id->format == schema::Format::kObjectId) {
+    char text[25];
+    std::snprintf(text, sizeof(text), "5f5f5f5f%016llx", static_cast<unsigned long long>(number));
+    return std::string(text);
+  }
   return "<id of " + std::to_string(label) + "." + std::to_string(item) + ">";
 }
 

@@ -253,4 +253,12 @@ std::string RandomUuid(Random& random) {
   return text;
 }
 
+std::string RandomObjectId(Random& random) {
+  char text[25];
+  std::snprintf(text, sizeof(text), "%012llx%012llx",
+                static_cast<unsigned long long>(random.engine()() & 0xffffffffffff),
+                static_cast<unsigned long long>(random.engine()() & 0xffffffffffff));
+  return text;
+}
+
 }  // namespace storegate::test

@@ -50,5 +50,6 @@ const std::vector<std::string>& HostileKeys();
 
 // RFC 4122 layout, version 7, canonical.
 std::string RandomUuid(Random& random);
+std::string RandomObjectId(Random& random);
 
 }  // namespace storegate::test

@@ -156,6 +156,8 @@ std::string RecordFactory::TextFor(const Rules& rules, bool distinct) {
   switch (rules.format()) {
     case storegate::v1::UUID:
       return RandomUuid(random_);
+    case storegate::v1::OBJECT_ID:
+      return RandomObjectId(random_);
     case storegate::v1::EMAIL:
       return "u" + number + "@example.com";
     case storegate::v1::URI:

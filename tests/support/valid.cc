@@ -62,6 +62,7 @@ bool Allowed(const FieldDescriptor* field, const Rules& rules, const Value& valu
     if (rules.required() && text->empty()) return false;
     if (!LengthAllowed(rules, CountCodePoints(*text))) return false;
     if (rules.format() == storegate::v1::UUID) return IsCanonicalUuid(*text);
+    if (rules.format() == storegate::v1::OBJECT_ID) return IsObjectId(*text);
     if (rules.format() != storegate::v1::FORMAT_UNSPECIFIED) return false;  // none is made here
     return rules.pattern().empty() || re2::RE2::FullMatch(*text, rules.pattern());
   }

@@ -141,6 +141,12 @@ class Collector {
           Single("no canonical UUID", std::string(text));
         }
         break;
+      case storegate::v1::OBJECT_ID:
+        for (const char* text : {"x", "507F1F77BCF86CD799439011", "507f1f77bcf86cd79943901",
+                                 "507f1f77bcf86cd7994390111", "ObjectId(507f1f77bcf86cd799439011)"}) {
+          Single("no ObjectId", std::string(text));
+        }
+        break;
       case storegate::v1::EMAIL:
         for (const char* text : {"x", "@example.com", "a@", "a b@example.com", "a@b@c", "a@b..c"}) {
           Single("no email address", std::string(text));

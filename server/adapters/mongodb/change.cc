@@ -182,7 +182,7 @@ Result<Writer::State> Writer::ReadState(const Mutation& mutation, const Fields& 
 
 Result<bool> Writer::Living(const Field& reference, const Value& value) {
   BsonArray values;
-  AppendValue(values.NextKey(), value, reference.references->field->type, values.bson().get());
+  AppendValue(values.NextKey(), value, *reference.references->field, values.bson().get());
   return Exists(LivingTargets(reference, values.bson()));
 }
 

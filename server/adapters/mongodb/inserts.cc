@@ -146,7 +146,7 @@ Status Writer::CheckReference(const Field& field, std::span<Item> items) {
   if (wanted.empty()) return {};
   BsonArray list;
   for (const Value& value : wanted) {
-    AppendValue(list.NextKey(), value, target.type, list.bson().get());
+    AppendValue(list.NextKey(), value, target, list.bson().get());
   }
   std::set<Value> there;
   Cursor cursor(&connection_, LivingTargets(field, list.bson()));

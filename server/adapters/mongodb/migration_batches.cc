@@ -229,7 +229,9 @@ namespace {
 Bson Behind(const schema::Field& id, const Value& after) {
   Bson bound;
   if (!IsNull(after)) {
-    AppendValue("$gt", after, id.type, bound.get());
+    AppendValue("$gt", after, id, bound.get());
+  } else if (KeepsObjectIds(id)) {
+    AppendValue("$gte", std::string(24, '0'), id, bound.get());
   } else if (id.type == schema::Type::kString) {
     bound.AddText("$gte", "");
   } else {
@@ -255,11 +257,11 @@ Status FoldOne(const bson_t* document, const schema::Field& field, Updates* upda
     update.AddDocument("$unset", value);
     return updates->Add(query, update, false);
   }
-  const std::optional<std::string_view> read = TextAt(text);
-  if (!read) return {};  // no text: no call can read it
-  const std::string now = FoldCase(*read);
+  const Result<Value> read = ReadValue(text, field);
+  if (!read.ok()) return {};  // no text: no call can read it
+  const std::string now = FoldCase(std::get<std::string>(*read));
   if (has_folded && BSON_ITER_HOLDS_UTF8(&was) && TextAtIter(was) == now) return {};
-  query.AddText(column, *read);
+  AppendValue(column, *read, field, query.get());
   value.AddText(folded, now);
   update.AddDocument("$set", value);
   return updates->Add(query, update, false);

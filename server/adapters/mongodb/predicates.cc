@@ -8,7 +8,9 @@
 #include <variant>
 
 #include "server/adapters/mongodb/keys.h"
+#include "server/adapters/mongodb/object_ids.h"
 #include "server/adapters/mongodb/types.h"
+#include "server/base/text.h"
 
 namespace storegate::mongodb {
 
@@ -56,12 +58,24 @@ bool Fits(const Value& value, Type type) {
   }
 }
 
+bool HoldsObjectIds(const Path& path) {
+  return path.below.empty() && KeepsObjectIds(*path.field);
+}
+
 // Appends a value that a field of that type is compared with. False when it is none.
 // Numbers are equal in MongoDB whatever their types are, so a number that the field
 // cannot hold is only greater or less.
 bool AddConstant(std::string_view key, const Value& value, Type type, Bson* to) {
   if (!Fits(value, type)) return false;
   AppendValue(key, value, type, to->get());
+  return true;
+}
+
+// The same for what is at a path.
+bool AddConstant(std::string_view key, const Value& value, const Path& path, Bson* to) {
+  if (!HoldsObjectIds(path)) return AddConstant(key, value, path.type, to);
+  if (!Fits(value, path.type)) return false;
+  AppendValue(key, value, *path.field, to->get());
   return true;
 }
 
@@ -204,10 +218,30 @@ bool IsSingle(const Path& path) {
   return path.presence != Presence::kRepeated && path.presence != Presence::kMap;
 }
 
+// Comparisons match values of their own type only: a text that is no ObjectId is before or
+// behind the ObjectIds that it would be before or behind as a text. Empty for one that is.
+Filter CompareIdsWith(const Path& path, Compare op, const std::string& text) {
+  if (IsObjectId(text) || op == Compare::kEq || op == Compare::kNe) return std::nullopt;
+  const bool below = op == Compare::kLt || op == Compare::kLe;
+  const std::optional<std::string> next = ObjectIdBehind(text);
+  if (!next && !below) return Nothing();
+  Bson condition;
+  if (next) {
+    AppendValue(below ? "$lt" : "$gte", *next, *path.field, condition.get());
+  } else {
+    condition.AddText("$type", "objectId");
+  }
+  return Document(NameOf(*path.field), condition);
+}
+
 Filter CompareWith(const Path& path, Compare op, const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value);
+      text != nullptr && HoldsObjectIds(path)) {
+    if (Filter filter = CompareIdsWith(path, op, *text)) return filter;
+  }
   const std::optional<Place> place = PlaceOf(path);
   Bson condition;
-  if (!place || !IsSingle(path) || !AddConstant(OperatorOf(op), value, path.type, &condition)) {
+  if (!place || !IsSingle(path) || !AddConstant(OperatorOf(op), value, path, &condition)) {
     return std::nullopt;
   }
   Bson filter = AtSingle(*place, std::move(condition));
@@ -215,17 +249,17 @@ Filter CompareWith(const Path& path, Compare op, const Value& value) {
 }
 
 // {$in: values}.
-Filter OneOf(const std::vector<Value>& values, Type type) {
+Filter OneOf(const std::vector<Value>& values, const Path& path) {
   BsonArray list;
   for (const Value& value : values) {
-    if (!AddConstant(list.NextKey(), value, type, &list.bson())) return std::nullopt;
+    if (!AddConstant(list.NextKey(), value, path, &list.bson())) return std::nullopt;
   }
   return List("$in", list);
 }
 
 Filter In(const Path& path, const std::vector<Value>& values) {
   const std::optional<Place> place = PlaceOf(path);
-  Filter condition = OneOf(values, path.type);
+  Filter condition = OneOf(values, path);
   if (!place || !IsSingle(path) || !condition) return std::nullopt;
   return AtSingle(*place, *std::move(condition));
 }
@@ -266,7 +300,7 @@ Filter Has(const Path& path, const std::vector<Value>& values) {
   if (path.presence == Presence::kMap) return HasKey(path, values);
   if (path.presence == Presence::kRepeated) {
     if (path.type == Type::kValue) return HasElement(*place, values);
-    Filter condition = OneOf(values, path.type);
+    Filter condition = OneOf(values, path);
     if (!condition) return std::nullopt;
     return At(*place, *condition);
   }
@@ -370,7 +404,7 @@ void AddEqual(const query::SortKey& key, const Value& value, Bson* filter) {
     return;
   }
   Bson equal;
-  AppendValue("$eq", value, key.field->type, equal.get());
+  AppendValue("$eq", value, *key.field, equal.get());
   filter->AddDocument(NameOf(*key.field), equal);
 }
 
@@ -389,11 +423,11 @@ bool AddAfter(const query::SortKey& key, const Value& value, bool or_same, Bson*
   if (!key.descending || key.field == key.field->entity->id) {
     const std::string_view op = key.descending ? (or_same ? "$lte" : "$lt")
                                                : (or_same ? "$gte" : "$gt");
-    AppendValue(op, value, key.field->type, condition.get());
+    AppendValue(op, value, *key.field, condition.get());
   } else {
     // What is not greater is less or null, in one range of an index.
     Bson greater;
-    AppendValue(or_same ? "$gt" : "$gte", value, key.field->type, greater.get());
+    AppendValue(or_same ? "$gt" : "$gte", value, *key.field, greater.get());
     condition.AddDocument("$not", greater);
   }
   filter->AddDocument(name, condition);

@@ -99,7 +99,7 @@ std::optional<Bson> Filling(const ColumnModel& column, bool down) {
   Bson set;
   if (field->nullable()) {
     if (down || !field->default_text) return std::nullopt;
-    AppendValue(NameOf(*field), DefaultOf(*field), field->type, set.get());
+    AppendValue(NameOf(*field), DefaultOf(*field), *field, set.get());
     return set;
   }
   // As a record has it in which nothing is set.

@@ -119,6 +119,11 @@ std::string Joined(const std::set<std::string>& types) {
 
 void Decide(const Seen& seen, PulledColumn* column) {
   column->found = Joined(seen.types);
+  if (seen.types == std::set<std::string>{"objectId"}) {
+    column->type = "string";
+    column->object_id = true;
+    return;
+  }
   column->type = ScalarOf(seen.types, seen.whole);
   if (!column->type.empty()) return;
   if (seen.types == std::set<std::string>{"array"}) {

@@ -32,7 +32,7 @@ Bson ProjectionOf(const schema::Entity& entity, bool with_secrets) {
 }
 
 void AppendFieldValue(const Field& field, const Value& value, Bson* to) {
-  AppendValue(NameOf(field), value, field.type, to->get());
+  AppendValue(NameOf(field), value, field, to->get());
 }
 
 // {"find": collection, "filter": filter, …}
@@ -73,7 +73,7 @@ Bson KeyFilter(const GetRequest& request) {
     return filter;
   }
   for (const repository::KeyValues& values : request.values) {
-    AppendValue(list.NextKey(), values[0], fields[0]->type, list.bson().get());
+    AppendValue(list.NextKey(), values[0], *fields[0], list.bson().get());
   }
   Bson in;
   in.AddArray("$in", list.bson());
@@ -254,7 +254,7 @@ Bson Plan::SetDeleted(const Mutation& mutation, bool deleted) const {
   }
   if (HasDeletedMark(entity_)) {
     if (deleted) {
-      AppendValue(kDeletedMark, mutation.id, entity_.id->type, changes.set.get());
+      AppendValue(kDeletedMark, mutation.id, *entity_.id, changes.set.get());
     } else {
       changes.unset.AddText(kDeletedMark, "");
     }
@@ -366,7 +366,7 @@ Bson Referring(const Field& referrer, const Value& value, bool living,
   if (living && from.soft_delete()) filter.AddNull(NameOf(*from.delete_time));
   if (&from == &entity) {
     Bson other;
-    AppendValue("$ne", self, from.id->type, other.get());
+    AppendValue("$ne", self, *from.id, other.get());
     filter.AddDocument(kId, other);
   }
   Bson projection;

@@ -9,6 +9,7 @@
 
 #include "server/adapters/mongodb/element.h"
 #include "server/adapters/mongodb/nested.h"
+#include "server/base/text.h"
 #include "server/query/predicate.h"
 #include "server/repository/row_status.h"
 
@@ -33,6 +34,15 @@ void AppendInteger(std::string_view key, int64_t value, Type type, bson_t* to) {
   } else {
     bson_append_int64(to, key.data(), Length(key), value);
   }
+}
+
+// A text, or an ObjectId in `buffer` as one where the field keeps those.
+std::optional<std::string_view> TextOrIdAt(const bson_iter_t& at, const Field& field,
+                                           char (&buffer)[25]) {
+  if (bson_iter_type(&at) != BSON_TYPE_OID) return TextAt(at);
+  if (!KeepsObjectIds(field)) return std::nullopt;
+  bson_oid_to_string(bson_iter_oid(&at), buffer);
+  return std::string_view(buffer, 24);
 }
 
 Status TooDeep(const Field& field) {
@@ -68,6 +78,23 @@ void AppendValue(std::string_view key, const Value& value, Type type, bson_t* to
   }
 }
 
+bool KeepsObjectIds(const Field& field) {
+  if (field.references) return KeepsObjectIds(*field.references->field);
+  return field.type == Type::kString && field.format == schema::Format::kObjectId &&
+         (field.nullable() || (field.presence == Presence::kPlain &&
+                               (field.role == schema::Role::kId || field.required)));
+}
+
+void AppendValue(std::string_view key, const Value& value, const Field& field, bson_t* to) {
+  const auto* text = std::get_if<std::string>(&value);
+  if (text == nullptr || !KeepsObjectIds(field) || !IsObjectId(*text)) {
+    return AppendValue(key, value, field.type, to);
+  }
+  bson_oid_t id;
+  bson_oid_init_from_string(&id, text->c_str());
+  bson_append_oid(to, key.data(), Length(key), &id);
+}
+
 Status AppendField(const google::protobuf::Message& record, const Field& field, bson_t* to,
                    bool* set) {
   *set = false;
@@ -75,7 +102,7 @@ Status AppendField(const google::protobuf::Message& record, const Field& field, 
     const Result<Value> value = query::ReadValue(record, field.descriptor);
     if (!value.ok()) return value.status();
     if (IsNull(*value)) return {};
-    AppendValue(NameOf(field), *value, field.type, to);
+    AppendValue(NameOf(field), *value, field, to);
     *set = true;
     return {};
   }
@@ -99,9 +126,11 @@ Result<Value> ReadValue(const bson_iter_t& at, const Field& field) {
       if (const auto value = RealAt(at, field.type)) return Value(*value);
       break;
     case Type::kString:
-    case Type::kEnum:
-      if (const auto text = TextAt(at)) return Value(std::string(*text));
+    case Type::kEnum: {
+      char buffer[25];
+      if (const auto text = TextOrIdAt(at, field, buffer)) return Value(std::string(*text));
       break;
+    }
     case Type::kBytes:
       if (const auto bytes = BytesAt(at)) return Value(Bytes{std::string(*bytes)});
       break;
@@ -133,7 +162,8 @@ Status ReadField(const bson_iter_t& at, const Field& field, repository::Sink* si
     }
     case Type::kString:
     case Type::kEnum: {
-      const std::optional<std::string_view> text = TextAt(at);
+      char buffer[25];
+      const std::optional<std::string_view> text = TextOrIdAt(at, field, buffer);
       if (!text) return MalformedColumn(field);
       sink->Text(field, *text);
       return {};

@@ -5,6 +5,8 @@
 //   int64, uint32       int64                 Timestamp             Date
 //   Duration            int64, us             repeated              array
 //   float, double       double                map, message, Struct  document
+//   string with format: OBJECT_ID, where it is an id, required or optional, and what refers
+//   to one: ObjectId; a text that is none stays a string
 //
 // A field that is null is not in the document. Keys of maps and Structs are escaped
 // (keys.h). What another program wrote is read where it is the same value in another
@@ -27,8 +29,13 @@ namespace storegate::mongodb {
 // The field's name in documents: "_id", or its column.
 std::string_view NameOf(const schema::Field& field);
 
-// Appends a scalar of that type under `key`; null as BSON's null.
+// Whether the field's texts are kept as ObjectIds.
+bool KeepsObjectIds(const schema::Field& field);
+
+// Appends a scalar of that type under `key`; null as BSON's null. Of a field: as documents
+// have it.
 void AppendValue(std::string_view key, const Value& value, schema::Type type, bson_t* to);
+void AppendValue(std::string_view key, const Value& value, const schema::Field& field, bson_t* to);
 
 // Appends the field of `record` under its name. `*set` is false, and nothing is
 // appended, when it is null. INVALID_ARGUMENT, reason NESTED_TOO_DEEP, naming the field;

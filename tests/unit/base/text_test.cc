@@ -148,6 +148,25 @@ TEST(UuidTest, OnlyTheCanonicalFormIsOne) {
   EXPECT_FALSE(IsCanonicalUuid("{1890a5d-ac96-774b-bcce-b302099a8057"));
 }
 
+TEST(ObjectIdTest, HasTwentyFourLowerCaseHexDigits) {
+  EXPECT_TRUE(IsObjectId("507f1f77bcf86cd799439011"));
+  EXPECT_FALSE(IsObjectId("507F1F77BCF86CD799439011"));
+  EXPECT_FALSE(IsObjectId("507f1f77bcf86cd79943901"));
+  EXPECT_FALSE(IsObjectId("507f1f77bcf86cd7994390111"));
+  EXPECT_FALSE(IsObjectId("507f1f77bcf86cd79943901g"));
+  EXPECT_FALSE(IsObjectId(""));
+}
+
+TEST(ObjectIdTest, LaterOnesSortLater) {
+  std::string last;
+  for (int i = 0; i < 10000; ++i) {
+    const std::string id = NewObjectId();
+    ASSERT_TRUE(IsObjectId(id)) << id;
+    ASSERT_LT(last, id);
+    last = id;
+  }
+}
+
 TEST(UuidTest, LaterOnesSortLater) {
   std::string last;
   for (int i = 0; i < 20000; ++i) {

@@ -110,9 +110,14 @@ TEST(PullTest, NullabilityAndTypesAreThoseOfTheColumns) {
   text.max_len = 80;
   PulledColumn uuid = Column("code", "string", true);
   uuid.uuid = true;
+  PulledColumn always = Column("origin", "string");
+  always.uuid = true;
+  PulledColumn object_id = Column("owner", "string", true);
+  object_id.object_id = true;
   PulledColumn list = Column("tags", "string");
   list.repeated = true;
-  Pulled pulled = Pull({{Table("books", {small, text, uuid, list, Column("pages", "int32", true),
+  Pulled pulled = Pull({{Table("books", {small, text, uuid, always, object_id, list,
+                                         Column("pages", "int32", true),
                                          Column("due", "google.protobuf.Timestamp"),
                                          Column("extra", "google.protobuf.Value", true)})}});
   ASSERT_NE(pulled.schema, nullptr);
@@ -120,6 +125,11 @@ TEST(PullTest, NullabilityAndTypesAreThoseOfTheColumns) {
   EXPECT_EQ(pulled.Field("Book", "title").max_len, 80);
   EXPECT_EQ(pulled.Field("Book", "title").presence, Presence::kPlain);
   EXPECT_EQ(pulled.Field("Book", "code").format, schema::Format::kUuid);
+  EXPECT_FALSE(pulled.Field("Book", "code").required);
+  // Plain it would be a text column: "" is no UUID.
+  EXPECT_EQ(pulled.Field("Book", "origin").format, schema::Format::kUuid);
+  EXPECT_TRUE(pulled.Field("Book", "origin").required);
+  EXPECT_EQ(pulled.Field("Book", "owner").format, schema::Format::kObjectId);
   EXPECT_EQ(pulled.Field("Book", "tags").presence, Presence::kRepeated);
   EXPECT_EQ(pulled.Field("Book", "pages").presence, Presence::kOptional);
   EXPECT_TRUE(pulled.Field("Book", "due").required);

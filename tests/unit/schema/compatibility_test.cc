@@ -257,6 +257,14 @@ INSTANTIATE_TEST_SUITE_P(
                     "message Book { option (storegate.v1.entity) = {};\n"
                     " string id = 1 [(storegate.v1.field).column = \"key\"]; }",
                     {"data ID_CHANGED t.v1.Book 2 books."}},
+        CompareCase{"TextsBecomeObjectIds", Book(" optional string f = 2;"),
+                    Book(" optional string f = 2 [(storegate.v1.field).format = OBJECT_ID];"),
+                    {"api RULE_TIGHTENED t.v1.Book.f 4", "data TYPE_CHANGED t.v1.Book.f 4 "
+                                                         "books.f"}},
+        CompareCase{"ObjectIdsBecomeTexts",
+                    Book(" optional string f = 2 [(storegate.v1.field).format = OBJECT_ID];"),
+                    Book(" optional string f = 2;"),
+                    {"data TYPE_CHANGED t.v1.Book.f 4 books.f"}},
         CompareCase{"TheIdBecomesAUuid", Book(""),
                     "message Book { option (storegate.v1.entity) = {};\n"
                     " string id = 1 [(storegate.v1.field).format = UUID]; }",
