@@ -1,5 +1,6 @@
 """`storegate migrate`: the path of a user, and what each verb says."""
 
+import collections
 import json
 import random
 import shutil
@@ -226,8 +227,9 @@ def test_who_waits_too_long_says_for_whom(versions):
     assert "lock" in ended.stderr, ended.stderr
 
 
-def test_up_that_is_killed_is_finished_by_the_next(served):
+def test_up_that_is_killed_is_finished_by_the_next(served, record_property):
     """At any moment: within a backfill, an index that is built, between steps."""
+    landed = collections.Counter()
     versions, database, ids = served
     versions.generate("add_colour", "second")
     command = [str(BINARY), "migrate", "up", *versions.flags("second"), "--database", f"main={database}"]
@@ -242,9 +244,13 @@ def test_up_that_is_killed_is_finished_by_the_next(served):
         time.sleep(random.Random(turn).uniform(0, whole))
         up.kill()
         up.wait()
+        last = versions.json(database, "status")["migrations"][-1]
+        landed[f"{last['state']}, {last.get('steps_done', 0)} steps done"] += 1
         versions.migrate(database, "up")
         assert versions.json(database, "verify")["drift"] == []
         versions.migrate(database, "status", "--check")
+    record_property("killed", dict(landed))
+    print("killed where:", dict(landed))
     with serving(versions.folder, *versions.flags("second"), database=database) as server:
         client = Client(server.address)
         assert [found["id"] for found in client.call(notes.LIST, {"search": "NOTE 777"})["notes"]] == [ids[777]]

@@ -1,6 +1,9 @@
 // Many at once, and processes that are killed.
 #include <atomic>
+#include <cstdio>
+#include <map>
 #include <random>
+#include <string>
 #include <thread>
 
 #include <csignal>
@@ -48,7 +51,22 @@ const char* const kSecond = R"(
   }
 )";
 
-class Replicas : public MigrateCase {};
+class Replicas : public MigrateCase {
+ protected:
+  // What the history says of the newest migration.
+  std::string WhereItIs() {
+    Result<std::vector<migrate::MigrationStatus>> all = migrate::GetStatus(MakeJob(*backend_));
+    if (!all.ok()) return all.status().ToString();
+    const migrate::MigrationStatus& last = all->back();
+    switch (last.state) {
+      case migrate::MigrationState::kPending: return "before its first step";
+      case migrate::MigrationState::kApplied: return "when all was done";
+      default:
+        return "with " + std::to_string(last.applied.steps_done) + " of " +
+               std::to_string(last.steps) + " steps done";
+    }
+  }
+};
 INSTANTIATE_TEST_SUITE_P(Migrate, Replicas, ::testing::Range<size_t>(0, 3),
                          [](const auto& info) { return Kinds()[info.param].name; });
 
@@ -79,6 +97,7 @@ TEST_P(Replicas, OfTenAtOnceOneAppliesEachMigration) {
 
 TEST_P(Replicas, TheNextUpFinishesWhenOneIsKilled) {
   std::mt19937 random(Seed(7));
+  std::map<std::string, int> landed;
   for (int round = 0; round < Count(50); ++round) {
     SCOPED_TRACE(round);
     backend_.reset();
@@ -109,11 +128,13 @@ TEST_P(Replicas, TheNextUpFinishesWhenOneIsKilled) {
     waitpid(child, &ended, 0);
     EXPECT_FALSE(WIFEXITED(ended) && WEXITSTATUS(ended) != 0);
     backend_ = Open();
+    ++landed[WhereItIs()];
     Up();
     EXPECT_EQ(Read("Book", {"title", "pages", "state"}), all);
     EXPECT_THAT(Drift(), IsEmpty());
     EXPECT_EQ(migrate::CheckApplied(MakeJob(*backend_)).ToString(), Status().ToString());
   }
+  for (const auto& [where, times] : landed) std::printf("killed %s: %d\n", where.c_str(), times);
 }
 
 }  // namespace
