@@ -46,7 +46,9 @@ std::string KindOf(const Difference& difference) {
       const size_t reason = line.find("reason: ");
       kind += line.substr(std::min(reason, line.size()), 24);
     } else {
-      kind += first == "record" ? first : line.substr(0, line.find(' ', space + 1));
+      // What a field holds, or a total, may change: a shorter sequence has others.
+      kind += first == "record" || first.ends_with(':') ? first
+                                                        : line.substr(0, line.find(' ', space + 1));
     }
     kind += "|";
   }
