@@ -204,6 +204,25 @@ TEST_F(SqliteAlter, AnIndexOfOthersThatCannotStayIsNamed) {
   EXPECT_THAT(Rows("SELECT title FROM books WHERE id = 1"), ElementsAre("one"));
 }
 
+TEST_F(SqliteAlter, AColumnOfOthersIsNotLostWithATableThatIsMadeAnew) {
+  // The script was written where the table did not have it.
+  const std::string sql = Statements(Wanted("title TEXT", "title TEXT NOT NULL DEFAULT ''"));
+  Make("ALTER TABLE books ADD COLUMN weight REAL; UPDATE books SET weight = 1.5");
+  const Status status = migrator().Execute(sql);
+  EXPECT_THAT(status, HasReason("MIGRATION_FAILED"));
+  EXPECT_THAT(status.message(), HasSubstr("\"weight\""));
+  EXPECT_THAT(Rows("SELECT weight FROM books WHERE id = 1"), ElementsAre("1.5"));
+  // Who names it means it.
+  Make("-- Weight is not kept.\n" + sql);
+  EXPECT_EQ(migrator().Describe()->Table("books")->Column("weight"), nullptr);
+}
+
+TEST_F(SqliteAlter, AColumnThatIsMeantToGoGoesWithATableThatIsMadeAnew) {
+  const std::string sql = Changed(
+      Wanted("title TEXT, pages INTEGER", "pages INTEGER NOT NULL DEFAULT 0"));
+  EXPECT_THAT(sql, HasSubstr("-- Without the column title."));
+}
+
 TEST_F(SqliteAlter, ConstraintsOfHandMadeTablesAreKept) {
   Make("CREATE TABLE pairs (a INTEGER, b INTEGER, c TEXT, PRIMARY KEY (a, b), CHECK (a < b),"
        " FOREIGN KEY (a, b) REFERENCES pairs (a, b) ON DELETE CASCADE) WITHOUT ROWID;"

@@ -149,7 +149,10 @@ class Rebuild {
       columns += (columns.empty() ? "" : ", ") + QuoteIdentifier(column.name);
       values += (values.empty() ? "" : ", ") + Value(*source, column);
     }
-    std::string sql = Create();
+    std::string sql;
+    // So that it is known whose columns are meant to go (migration_script.h).
+    for (const std::string& name : gone_) sql += Comment("Without the column " + name + ".");
+    sql += Create();
     if (!columns.empty()) {
       sql += "INSERT INTO " + made + " (" + columns + ")\n  SELECT " + values + " FROM " + table +
              ";\n";

@@ -1,6 +1,7 @@
 #include "server/adapters/sqlite/migration_script.h"
 
 #include <algorithm>
+#include <cctype>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -56,7 +57,9 @@ class Script {
     const Prepared prepared(statement);
     if (code != SQLITE_OK) return Failed(code);
     if (!dropped_.empty()) {
-      if (Status status = KeepParts(std::exchange(dropped_, "")); !status.ok()) return status;
+      const std::string table = std::exchange(dropped_, "");
+      if (Status status = CheckColumns(table); !status.ok()) return status;
+      if (Status status = KeepParts(table); !status.ok()) return status;
     }
     while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
     }
@@ -110,6 +113,40 @@ class Script {
   }
 
   Status Failed(int code) const { return ScriptFailure(db_, code, what_, Line()); }
+
+  // Whether the text has the name as a word of its own.
+  bool Names(const std::string& name) const {
+    const std::string text = LowerCase(sql_), wanted = LowerCase(name);
+    const auto part = [&](size_t at) {
+      return at < text.size() && (std::isalnum(static_cast<unsigned char>(text[at])) != 0 ||
+                                  text[at] == '_' || static_cast<unsigned char>(text[at]) >= 0x80);
+    };
+    for (size_t at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
+      if ((at == 0 || !part(at - 1)) && !part(at + wanted.size())) return true;
+    }
+    return false;
+  }
+
+  // A column that others added, and whoever wrote the script knew nothing of, would go with a
+  // table that is made anew.
+  Status CheckColumns(const std::string& table) {
+    const Sql sql{
+        "SELECT name FROM pragma_table_info(?1) WHERE lower(name) NOT IN "
+        "(SELECT lower(name) FROM pragma_table_info(?2)) "
+        "AND EXISTS (SELECT 1 FROM pragma_table_info(?2)) ORDER BY cid",
+        {table, std::string(kNewTablePrefix) + table}};
+    Result<Cursor> cursor = connection_->Run(sql);
+    if (!cursor.ok()) return cursor.status();
+    int code;
+    while ((code = cursor->Step()) == SQLITE_ROW) {
+      const std::string name = TextAt(cursor->row(), 0);
+      if (Names(name)) continue;
+      return Refuse("the table " + Quoted(table) + " has the column " + Quoted(name) +
+                    ", which the script knows nothing of, and would lose it. Add it to the new "
+                    "table and to what is copied, or name it in a comment to let it go");
+    }
+    return code == SQLITE_DONE ? Status() : ToStatus(db_, code);
+  }
 
   // Of a table that goes, where the one that takes its place is there.
   Status KeepParts(const std::string& table) {

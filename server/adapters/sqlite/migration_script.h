@@ -16,7 +16,9 @@ namespace storegate::sqlite {
 //
 // Where a table is made anew (alter.h), its triggers and those of its indexes that the
 // script does not make itself are made again at the end: they are not the gateway's, and
-// SQLite drops them with the old table. One that can be no more fails the script.
+// SQLite drops them with the old table. One that can be no more fails the script, and so does
+// a column of the old table that the new one lacks and the script does not name, also not in
+// a comment: it is somebody else's.
 // REQUIRES: within a transaction.
 Status RunStatements(Connection* connection, const std::string& what, const std::string& sql,
                      int line);
