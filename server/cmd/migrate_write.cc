@@ -80,6 +80,7 @@ class Writer {
   // Whether the folder is to have migrations for it: for those that it has some for, and
   // for all while it has none at all.
   bool Wanted(const BackendKind& kind) const;
+  void TakeBack() const;
   Status CheckSnapshot(const schema::Schema* before, const schema::Schema& after, int next) const;
 
   const MigrateRequest& request_;
@@ -96,6 +97,15 @@ bool Writer::Wanted(const BackendKind& kind) const {
     return fs::is_directory(Path(each.generator(), ""), error);
   };
   return there(kind) || std::ranges::none_of(BackendKinds(), there);
+}
+
+// What one that was killed left behind: files of a migration whose schema is not kept.
+void Writer::TakeBack() const {
+  std::vector<std::string> folders = {source_.folder};
+  for (const BackendKind& kind : BackendKinds()) folders.push_back(Path(kind.generator(), ""));
+  for (const std::string& path : TakeBackUnfinished(folders)) {
+    errors_ << "took back " << path << ", of which the writing was cut short\n";
+  }
 }
 
 Status Writer::CheckSnapshot(const schema::Schema* before, const schema::Schema& after,
@@ -124,6 +134,7 @@ Status Writer::Generate() {
   if (after == nullptr) {
     return Status(Code::kInvalidArgument, "INVALID_SCHEMA", "the schema has mistakes");
   }
+  TakeBack();
   Result<std::unique_ptr<const schema::Schema>> before = ReadSnapshotSchema(source_.folder);
   if (!before.ok()) return before.status();
   Result<int> number = NextNumber(source_);
@@ -164,6 +175,7 @@ Status Writer::Generate() {
 }
 
 Status Writer::New() {
+  TakeBack();
   Result<int> number = NextNumber(source_);
   if (!number.ok()) return number.status();
   const std::string name = Numbered(*number, request_.name);

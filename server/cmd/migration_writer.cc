@@ -1,12 +1,17 @@
 #include "server/cmd/migration_writer.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include <fcntl.h>
+#include <re2/re2.h>
 #include <unistd.h>
 
 namespace storegate::cmd {
@@ -58,7 +63,51 @@ class Cleanup {
   std::set<std::string> paths_;
 };
 
+// A file that waits beside its place: ".NAME.PID.new".
+struct Aside {
+  fs::path path;
+  fs::path place;
+  bool placed = false;  // it has its name as well
+};
+
+// The process that wrote it; nothing where the name is no such.
+std::optional<pid_t> ReadAside(const fs::path& path, Aside* aside) {
+  static const re2::RE2 kName(R"(\.(.+)\.(\d{1,9})\.new)");
+  std::string name;
+  int pid = 0;
+  if (!re2::RE2::FullMatch(path.filename().string(), kName, &name, &pid)) return std::nullopt;
+  aside->path = path;
+  aside->place = path.parent_path() / name;
+  std::error_code error;
+  aside->placed = fs::equivalent(aside->path, aside->place, error);
+  return pid;
+}
+
 }  // namespace
+
+std::vector<std::string> TakeBackUnfinished(const std::vector<std::string>& folders) {
+  std::map<pid_t, std::vector<Aside>> left;
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+      Aside aside;
+      const std::optional<pid_t> pid = ReadAside(entry.path(), &aside);
+      // In a container its number may be this process's.
+      const bool alive = pid && *pid != getpid() && (kill(*pid, 0) == 0 || errno != ESRCH);
+      if (pid && !alive) left[*pid].push_back(std::move(aside));
+    }
+  }
+  std::set<std::string> gone;
+  for (const auto& [pid, files] : left) {
+    // What replaces another file is placed last, and does not wait any more then.
+    const bool ended = std::ranges::all_of(files, &Aside::placed);
+    for (const Aside& file : files) {
+      if (!ended && file.placed && unlink(file.place.c_str()) == 0) gone.insert(file.place.string());
+      unlink(file.path.c_str());
+    }
+  }
+  return {gone.begin(), gone.end()};
+}
 
 Status WriteFiles(const std::vector<NewFile>& files) {
   Cleanup cleanup;

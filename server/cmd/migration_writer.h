@@ -21,4 +21,8 @@ struct NewFile {
 // cannot be written and why.
 Status WriteFiles(const std::vector<NewFile>& files);
 
+// Takes back what a process that was killed within WriteFiles left half done in the folders;
+// what it had ended stays. The paths of files that are gone again, in order.
+std::vector<std::string> TakeBackUnfinished(const std::vector<std::string>& folders);
+
 }  // namespace storegate::cmd

@@ -86,8 +86,10 @@ struct Job {
 //   and what Migrator::WithLock says.
 Status Up(const Job& job, int to, std::vector<std::string>* applied);
 
-// Takes back, newest first, all behind number `to`. What has no down file is refused
-// before anything is done: FAILED_PRECONDITION, reason NO_DOWN_MIGRATION.
+// Takes back, newest first, all behind number `to`. Refused before anything is done:
+//   FAILED_PRECONDITION, reason NO_DOWN_MIGRATION     one has no down file, or is not known
+//   FAILED_PRECONDITION, reason MIGRATION_UNFINISHED  one was begun and not ended: Up first
+//   and what Up says of the history.
 Status Down(const Job& job, int to, std::vector<std::string>* reverted);
 
 // Whether the history is one that Up would have nothing to do for, without the lock.

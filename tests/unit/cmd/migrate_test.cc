@@ -124,6 +124,37 @@ TEST(MigrationFiles, AreAllWrittenOrNone) {
   EXPECT_EQ(std::distance(fs::directory_iterator(dir.path() / "new"), {}), 1);
 }
 
+// As one leaves them that is killed: no process has this number.
+std::string AsideOf(const fs::path& path) {
+  return (path.parent_path() / ("." + path.filename().string() + ".999999999.new")).string();
+}
+
+TEST(MigrationFiles, WhatWasCutShortIsTakenBack) {
+  test::TempDir dir;
+  const fs::path a = dir.path() / "a", b = dir.path() / "b", snapshot = dir.path() / "snapshot";
+  Write(snapshot, "old");
+  for (const fs::path& path : {a, b, snapshot}) Write(AsideOf(path), "new");
+  fs::create_hard_link(AsideOf(a), a);
+  Write(dir.path() / "mine", "mine");
+  Write(dir.path() / ".mine.1.new", "of one that runs");
+  EXPECT_THAT(TakeBackUnfinished({dir.path().string(), "/nowhere"}), ElementsAre(a.string()));
+  EXPECT_FALSE(fs::exists(a));
+  EXPECT_EQ(Read(snapshot), "old");
+  EXPECT_EQ(Read(dir.path() / "mine"), "mine");
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir.path()), {}), 3);
+}
+
+TEST(MigrationFiles, WhatWasEndedStaysThoughItWasNotTidiedUp) {
+  test::TempDir dir;
+  const fs::path a = dir.path() / "a", snapshot = dir.path() / "snapshot";
+  Write(snapshot, "new");
+  Write(AsideOf(a), "new");
+  fs::create_hard_link(AsideOf(a), a);
+  EXPECT_THAT(TakeBackUnfinished({dir.path().string()}), ::testing::IsEmpty());
+  EXPECT_EQ(Read(a), "new");
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir.path()), {}), 2);
+}
+
 TEST(MigrationFiles, AFolderThatCannotBeMadeIsNamed) {
   test::TempDir dir;
   Write(dir.path() / "file", "");
