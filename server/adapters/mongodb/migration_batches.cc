@@ -8,6 +8,7 @@
 
 #include "server/adapters/mongodb/element.h"
 #include "server/adapters/mongodb/errors.h"
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/adapters/mongodb/script.h"
 #include "server/adapters/mongodb/script_backfill.h"
 #include "server/adapters/mongodb/types.h"
@@ -21,12 +22,6 @@ constexpr int32_t kBatch = 1000;
 constexpr uint32_t kUpdatesBytesMax = 4 << 20;
 // How often a batch is read anew when others changed all of it meanwhile.
 constexpr int kReadAnewMax = 100;
-
-Bson Document(std::string_view key, const Bson& value) {
-  Bson document;
-  document.AddDocument(key, value);
-  return document;
-}
 
 std::string NameOfStep(const repository::Step& step) {
   return "The backfill in line " + std::to_string(step.line);

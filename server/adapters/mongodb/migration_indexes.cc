@@ -7,6 +7,7 @@
 
 #include "server/adapters/mongodb/describe.h"
 #include "server/adapters/mongodb/errors.h"
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/adapters/mongodb/migration_index.h"
 #include "server/adapters/mongodb/script.h"
 #include "server/base/text.h"
@@ -16,12 +17,6 @@ namespace {
 
 Status Failed(const std::string& what, const std::string& why) {
   return Status(Code::kFailedPrecondition, "MIGRATION_FAILED", what + " " + why);
-}
-
-Bson Document(std::string_view key, const Bson& value) {
-  Bson document;
-  document.AddDocument(key, value);
-  return document;
 }
 
 // Whether a unique index with a filter leaves alone what the filter does not match.

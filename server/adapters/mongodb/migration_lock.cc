@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/adapters/mongodb/migration_link.h"
 #include "server/adapters/mongodb/script.h"
 #include "server/base/log.h"
@@ -24,12 +25,6 @@ constexpr std::string_view kId = "migrations";
 constexpr milliseconds kPause{100};
 // Between two tries to reach the database.
 constexpr milliseconds kBackOffMin{100}, kBackOffMax{5000};
-
-Bson Document(std::string_view key, const Bson& value) {
-  Bson document;
-  document.AddDocument(key, value);
-  return document;
-}
 
 std::string Time(int64_t millis) {
   return FormatTimestamp(std::clamp(millis, kMinTimestampMillis, kMaxTimestampMillis));

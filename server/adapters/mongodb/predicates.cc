@@ -7,6 +7,7 @@
 #include <utility>
 #include <variant>
 
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/adapters/mongodb/keys.h"
 #include "server/adapters/mongodb/object_ids.h"
 #include "server/adapters/mongodb/types.h"
@@ -78,38 +79,6 @@ bool AddConstant(std::string_view key, const Value& value, const Path& path, Bso
   AppendValue(key, value, *path.field, to->get());
   return true;
 }
-
-Bson Document(std::string_view key, const Bson& value) {
-  Bson document;
-  document.AddDocument(key, value);
-  return document;
-}
-
-Bson List(std::string_view key, const BsonArray& values) {
-  Bson document;
-  document.AddArray(key, values.bson());
-  return document;
-}
-
-Bson Flag(std::string_view key, bool flag) {
-  Bson document;
-  document.AddBool(key, flag);
-  return document;
-}
-
-Bson NotNull() {
-  Bson condition;
-  condition.AddNull("$ne");
-  return condition;
-}
-
-Bson IsArray() {
-  Bson condition;
-  condition.AddText("$type", "array");
-  return condition;
-}
-
-Bson Nothing() { return Document("_id", List("$in", BsonArray())); }
 
 // The text as a pattern of itself, for PCRE and Java's.
 std::string Escaped(std::string_view text) {
@@ -185,16 +154,6 @@ Bson AtSingle(const Place& place, Bson condition) {
   if (place.any) condition.AddDocument("$not", IsArray());
   return At(place, condition);
 }
-
-Bson AnyOf(std::vector<Bson> filters) {
-  if (filters.empty()) return Nothing();
-  if (filters.size() == 1) return std::move(filters[0]);
-  BsonArray list;
-  for (const Bson& filter : filters) list.Add(filter);
-  return List("$or", list);
-}
-
-Bson NotOf(const Bson& filter) { return List("$nor", std::move(BsonArray().Add(filter))); }
 
 // Each is empty for what cannot be.
 using Filter = std::optional<Bson>;
@@ -464,14 +423,6 @@ Result<Bson> FilterOf(const Predicate& predicate) {
   if (filter) return *std::move(filter);
   return Status(Code::kInternal, "UNSUPPORTED_PREDICATE",
                 "MongoDB cannot answer the predicate " + query::Describe(predicate) + ".");
-}
-
-Bson Both(Bson a, Bson b) {
-  if (a.empty()) return b;
-  if (b.empty()) return a;
-  BsonArray list;
-  list.Add(a).Add(b);
-  return List("$and", list);
 }
 
 Bson BehindOf(const query::Order& order, const std::vector<Value>& after) {

@@ -22,9 +22,6 @@ namespace storegate::mongodb {
 // UNSUPPORTED_PREDICATE, for a tree that query/ does not make.
 Result<Bson> FilterOf(const query::Predicate& predicate);
 
-// Matches what `a` and `b` match.
-Bson Both(Bson a, Bson b);
-
 // The filter that a document is behind `after` in `order`, its first key bounded on
 // its own so that an index on it is entered where the page begins. Null and absent
 // are the same, first ascending and last descending. REQUIRES: one value a key.

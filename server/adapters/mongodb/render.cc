@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/adapters/mongodb/migration_index.h"
 #include "server/adapters/mongodb/script.h"
 #include "server/adapters/mongodb/statements.h"
@@ -46,12 +47,6 @@ std::string_view NameOfType(Type type) {
 
 bool IsNumber(const ColumnModel& column) {
   return column.type == "int" || column.type == "long" || column.type == "double";
-}
-
-Bson Document(std::string_view key, const Bson& value) {
-  Bson document;
-  document.AddDocument(key, value);
-  return document;
 }
 
 Bson Exists(std::string_view field, bool there) {

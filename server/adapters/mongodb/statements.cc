@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/adapters/mongodb/predicates.h"
 #include "server/adapters/mongodb/types.h"
 #include "server/base/text.h"
