@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/adapters/mongodb/object_ids.h"
 #include "server/schema/loader.h"
 #include "tests/adapters/library.h"
