@@ -121,6 +121,65 @@ TEST_P(Changes, ADroppedFieldIsGoneAndTheWayBackHasItEmpty) {
   EXPECT_THAT(Read("Book", {"pages"}), ElementsAre("pages=-", "pages=-", "pages=-"));
 }
 
+TEST_P(Changes, AnEnumWithAValueMoreTakesItAndTheWayBackHasItsZeroInstead) {
+  const auto kind = [](const std::string& more) {
+    return "enum Kind { NOVEL = 0; POEM = 1;" + more + " }\n" + Book("Kind kind = 3;");
+  };
+  Start(kind(""));
+  Insert("Book", {{"id", "'id-3'"}, {"kind", "POEM"}});
+  Next(kind(" PLAY = 2;"));
+  Insert("Book", {{"id", "'id-4'"}, {"kind", "PLAY"}});
+  EXPECT_THAT(Read("Book", {"kind"}),
+              ElementsAre("kind=NOVEL", "kind=NOVEL", "kind=POEM", "kind=PLAY"));
+  Down(1);
+  EXPECT_THAT(Drift(), IsEmpty());
+  EXPECT_THAT(Read("Book", {"kind"}),
+              ElementsAre("kind=NOVEL", "kind=NOVEL", "kind=POEM", "kind=NOVEL"));
+}
+
+TEST_P(Changes, ATableThatIsRenamedKeepsItsRowsBothWays) {
+  Start(Book("", "index: { fields: \"title\" }"));
+  migrate::GenerateOptions options;
+  options.allow_breaking = true;
+  options.renames.tables["books"] = "volumes";
+  std::string renamed = Book("", "index: { fields: \"title\" }");
+  renamed.replace(renamed.find("\"books\""), 7, "\"volumes\"");
+  Next(renamed, options);
+  EXPECT_THAT(Read("Book", {"title"}), ElementsAre("title=\"One\"", "title=\"Two\""));
+  Back();
+}
+
+TEST_P(Changes, AReferenceIsMadeForRowsThatAreThereAndTakenBack) {
+  const auto both = [](const std::string& options) {
+    return Book("optional string first_id = 3" + options + ";");
+  };
+  Start(both(""));
+  Insert("Book", {{"id", "'id-3'"}, {"first_id", "'id-1'"}});
+  migrate::GenerateOptions options;
+  options.allow_breaking = true;
+  Next(both(" [(storegate.v1.field).references = \"Book.id\"]"), options);
+  EXPECT_THAT(Read("Book", {"first_id"}),
+              ElementsAre("first_id=-", "first_id=-", "first_id=\"id-1\""));
+  Down(1);
+  EXPECT_THAT(Drift(), IsEmpty());
+  Insert("Book", {{"id", "'id-4'"}, {"first_id", "'nobody'"}});
+}
+
+TEST_P(Changes, AFieldThatBecomesOptionalKeepsItsValuesAndTheWayBackHasZeros) {
+  Start(Book("int32 pages = 3;"));
+  Insert("Book", {{"id", "'id-3'"}, {"pages", "7"}});
+  migrate::GenerateOptions options;
+  options.allow_breaking = true;
+  Next(Book("optional int32 pages = 3;"), options);
+  Insert("Book", {{"id", "'id-4'"}});
+  EXPECT_THAT(Read("Book", {"pages"}),
+              ElementsAre("pages=0", "pages=0", "pages=7", "pages=-"));
+  Down(1);
+  EXPECT_THAT(Drift(), IsEmpty());
+  EXPECT_THAT(Read("Book", {"pages"}),
+              ElementsAre("pages=0", "pages=0", "pages=7", "pages=0"));
+}
+
 TEST_P(Changes, ANewEntityWithAReferenceIsMadeAndTakenBack) {
   Start(Book(""));
   Next(Book("") +
