@@ -175,7 +175,8 @@ Bson NormalIndex(const bson_t* index, const bson_t* collation) {
        more = bson_iter_next(&at)) {
     options.emplace_back(bson_iter_key(&at), at);
   }
-  std::ranges::stable_sort(options, [](const auto& a, const auto& b) {
+  // Not stable_sort, whose buffer is not aligned as an iterator of libbson's wants it.
+  std::ranges::sort(options, [](const auto& a, const auto& b) {
     return std::pair(Rank(a.first), std::string_view(a.first)) <
            std::pair(Rank(b.first), std::string_view(b.first));
   });
