@@ -242,6 +242,36 @@ TEST_P(KeyCase, GetsByEachUniqueKey) {
   }
 }
 
+TEST_P(KeyCase, OfSeveralDeletedRecordsTheFirstByIdIsFound) {
+  // Where a value is unique among the living, several deleted ones may have it: with
+  // show_deleted a living one is found, else the first by id, on every database.
+  if (!entity().soft_delete()) return;
+  for (const schema::Method::RequestKey& key : store().method(Operation::kGet).keys) {
+    if (key.key->unique != Unique::kLive) continue;
+    MessagePtr first = Full();
+    std::vector<Value> values;
+    for (const schema::Field* field : key.key->fields) values.push_back(GetValue(*first, *field));
+    std::set<Value> ids;
+    for (int i = 0; i < 4; ++i) {
+      MessagePtr record = Full();
+      for (size_t k = 0; k < values.size(); ++k) {
+        SetValue(record.get(), *key.key->fields[k], values[k]);
+      }
+      ASSERT_TRUE(HasStatus(store().Create(*record).status, Code::kOk));
+      if (i == 3) {
+        Reply living = store().GetBy(key, values, /*show_deleted=*/true);
+        ASSERT_TRUE(HasStatus(living.status, Code::kOk));
+        EXPECT_EQ(Id(*living.response), Id(*record));
+      }
+      ASSERT_TRUE(store().Delete(Id(*record)).ok());
+      ids.insert(Id(*record));
+      Reply got = store().GetBy(key, values, /*show_deleted=*/true);
+      ASSERT_TRUE(HasStatus(got.status, Code::kOk));
+      EXPECT_EQ(Id(*got.response), *ids.begin());
+    }
+  }
+}
+
 TEST_P(KeyCase, WantsExactlyOneKey) {
   // No key, a part of one, or two keys are INVALID_ARGUMENT.
   const schema::Method& get = store().method(Operation::kGet);

@@ -100,7 +100,9 @@ const Plan::GetText& Plan::TextOf(const GetRequest& request, bool many) {
   get.text = select;
   if (request.key->unique == schema::Unique::kLive && entity_.soft_delete()) {
     const std::string deleted = " AND " + Quoted(*entity_.delete_time);
-    get.text = select + deleted + " IS NULL UNION ALL " + select + deleted + " IS NOT NULL";
+    // Of several deleted rows the first one by id.
+    get.text = "(" + select + deleted + " IS NULL) UNION ALL (" + select + deleted +
+               " IS NOT NULL ORDER BY " + id_ + ")";
   }
   gets_.push_back(std::move(get));
   return gets_.back();

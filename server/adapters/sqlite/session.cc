@@ -50,7 +50,7 @@ Status SqliteSession::Get(const GetRequest& request, repository::WireSink* sink,
     Found& entry = (*found)[which];
     const bool deleted =
         deleted_column >= 0 && sqlite3_column_type(cursor->row(), deleted_column) != SQLITE_NULL;
-    // Of several deleted rows with a value any one will do, and a living one wins.
+    // Of several deleted rows with a value the first one by id, and a living one wins.
     if (entry.found && deleted) continue;
     const size_t begin = sink->size();
     bool more;

@@ -139,7 +139,9 @@ Sql Plan::Get(const GetRequest& request) const {
     return sql;
   }
   const std::string deleted = " AND " + Quoted(*entity_.delete_time);
-  sql.text = select + deleted + " IS NULL UNION ALL " + select + deleted + " IS NOT NULL";
+  // Of several deleted rows the first one by id.
+  sql.text = select + deleted + " IS NULL UNION ALL SELECT * FROM (" + select + deleted +
+             " IS NOT NULL ORDER BY " + id_ + ")";
   return sql;
 }
 
