@@ -5,6 +5,11 @@
 namespace storegate::repository {
 namespace {
 
+Value ValueOf(const Mutation& insert, const schema::Field& field) {
+  Result<Value> value = query::ReadValue(*insert.record, field.descriptor);
+  return value.ok() ? *std::move(value) : Value();
+}
+
 // Empty when one is null, and so nobody's.
 KeyValues ValuesOf(const Mutation& insert, const schema::Index& index) {
   KeyValues values;
@@ -28,6 +33,23 @@ bool UniqueValues::Repeats(const Mutation& mutation) {
     if (values.empty()) continue;
     if (!values_.emplace(&index, std::move(values)).second) repeats = true;
   }
+  // Fields of it that others refer to, before its own references: it may refer to itself.
+  Targets own;
+  for (const schema::Field* referrer : mutation.entity->referrers) {
+    const schema::Field* target = referrer->references->field;
+    Value value = target == mutation.entity->id ? mutation.id : ValueOf(mutation, *target);
+    if (!IsNull(value)) own.emplace(target, std::move(value));
+  }
+  for (const auto& each : own) repeats = repeats || referred_.contains(each);
+  for (const schema::Field* field : mutation.entity->stored) {
+    if (!field->references) continue;
+    Value value = ValueOf(mutation, *field);
+    if (IsNull(value)) continue;
+    std::pair<const schema::Field*, Value> target(field->references->field, std::move(value));
+    repeats = repeats || behind_.contains(target);
+    referred_.insert(std::move(target));
+  }
+  if (repeats) behind_.merge(own);
   return repeats;
 }
 

@@ -16,13 +16,17 @@ namespace storegate::repository {
 class UniqueValues {
  public:
   // Notes what the mutation takes: the row that it names, and all values of a new record.
-  // Whether one noted before takes some of it. The predicate of an index that has one is
+  // Whether one noted before takes some of it; refers to it, and so is to find it missing; or
+  // goes behind and is what it refers to. The predicate of an index that has one is
   // not looked at: one too many that is written by itself loses nothing.
   bool Repeats(const Mutation& mutation);
 
  private:
   std::set<std::pair<const schema::Entity*, Value>> ids_;
   std::set<std::pair<const schema::Index*, KeyValues>> values_;
+  using Targets = std::set<std::pair<const schema::Field*, Value>>;
+  Targets referred_;  // that records refer to
+  Targets behind_;    // that records have which go behind
 };
 
 }  // namespace storegate::repository

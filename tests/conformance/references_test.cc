@@ -256,5 +256,24 @@ TEST_P(SelfReferenceCase, WithinABatchSeesTheRecordsBefore) {
   }
 }
 
+TEST_P(SelfReferenceCase, WithinAPartialBatchDoesNotSeeTheRecordsBehind) {
+  // With allow_partial requests are looked at in their order: who refers to a later one finds
+  // nobody, and what refers to a record that is there by then is created.
+  for (const Field* field : References()) {
+    if (field->references->entity != &entity()) continue;
+    std::vector<MessagePtr> records = make().MakeMany(entity(), 3);
+    const auto target = [&](size_t i) { return GetValue(*records[i], *field->references->field); };
+    SetValue(records[0].get(), *field, target(1));
+    SetValue(records[2].get(), *field, target(1));
+    Reply reply = store().BatchCreate({records[0].get(), records[1].get(), records[2].get()},
+                                      /*allow_partial=*/true);
+    ASSERT_TRUE(HasStatus(reply.status, Code::kOk));
+    std::vector<const Message*> created = store().Records(reply, Operation::kBatchCreate);
+    ASSERT_EQ(created.size(), 2u) << reply.response->ShortDebugString();
+    EXPECT_EQ(Id(*created[0]), Id(*records[1]));
+    EXPECT_EQ(Id(*created[1]), Id(*records[2]));
+  }
+}
+
 }  // namespace
 }  // namespace storegate::test
