@@ -17,6 +17,11 @@ constexpr char kStandard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 constexpr char kUrlSafe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr char kHexDigits[] = "0123456789abcdef";
 
+void AppendHex(uint8_t byte, std::string* out) {
+  out->push_back(kHexDigits[byte >> 4]);
+  out->push_back(kHexDigits[byte & 0xF]);
+}
+
 std::string Encode(std::string_view bytes, const char* alphabet, bool padded) {
   std::string out;
   out.reserve((bytes.size() + 2) / 3 * 4);
@@ -134,8 +139,7 @@ std::string NewUuidV7() {
   out.reserve(36);
   for (size_t i = 0; i < bytes.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
-    out.push_back(kHexDigits[bytes[i] >> 4]);
-    out.push_back(kHexDigits[bytes[i] & 0xF]);
+    AppendHex(bytes[i], &out);
   }
   return out;
 }
@@ -164,10 +168,7 @@ std::string NewObjectId() {
   for (int i = 0; i < 3; ++i) bytes[9 + i] = static_cast<uint8_t>(count >> (16 - 8 * i));
   std::string out;
   out.reserve(24);
-  for (const uint8_t byte : bytes) {
-    out.push_back(kHexDigits[byte >> 4]);
-    out.push_back(kHexDigits[byte & 0xF]);
-  }
+  for (const uint8_t byte : bytes) AppendHex(byte, &out);
   return out;
 }
 
