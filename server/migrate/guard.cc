@@ -106,7 +106,8 @@ bool Guard::DefinitionDiffers(const Incompatibility& change) const {
 }
 
 Result<bool> Guard::IsMigrated(const Incompatibility& change) {
-  Result<DatabaseModel> wanted = RehearseSchema(job_, job_.schema->AllEntities());
+  Result<DatabaseModel> wanted =
+      RehearseSchema(*job_.migrator, *job_.generator, job_.schema->AllEntities());
   if (!wanted.ok()) return wanted.status();
   Result<DatabaseModel> there = job_.migrator->Describe();
   if (!there.ok()) return there.status();
@@ -167,17 +168,12 @@ Status Guard::Keep() {
   return job_.migrator->KeepSchema(mine_);
 }
 
-Result<DatabaseModel> RehearseSchema(const Job& job,
+Result<DatabaseModel> RehearseSchema(repository::Migrator& migrator, const Generator& generator,
                                      const std::vector<const schema::Entity*>& entities) {
   Result<Script> script =
-      job.generator->Steps("what the schema needs", job.generator->CreateAll(entities));
+      generator.Steps("what the schema needs", generator.CreateAll(entities));
   if (!script.ok()) return script.status();
-  return job.migrator->Rehearse(script->steps);
-}
-
-bool SameDefinition(const ColumnModel& a, const ColumnModel& b) {
-  return a.type == b.type && a.not_null == b.not_null && a.default_value == b.default_value &&
-         a.check == b.check && a.rest == b.rest;
+  return migrator.Rehearse(script->steps);
 }
 
 }  // namespace storegate::migrate

@@ -64,11 +64,9 @@ class Guard {
   std::vector<schema::Incompatibility> changes_;
 };
 
-// What the job's schema makes of an empty database of this kind, as its adapter reads it.
-Result<repository::DatabaseModel> RehearseSchema(const Job& job,
+// What the entities make of an empty database of this kind, as its adapter reads it.
+Result<repository::DatabaseModel> RehearseSchema(repository::Migrator& migrator,
+                                                 const Generator& generator,
                                                  const std::vector<const schema::Entity*>& entities);
-
-// The same column, but for what it was made of.
-bool SameDefinition(const repository::ColumnModel& a, const repository::ColumnModel& b);
 
 }  // namespace storegate::migrate

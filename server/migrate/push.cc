@@ -112,7 +112,7 @@ Status PushLocked(const Job& job, bool allow_data_loss, std::vector<std::string>
                                          "migrate generate and migrate up.");
   }
   const std::vector<const schema::Entity*> all = AllEntities(job);
-  Result<DatabaseModel> wanted = RehearseSchema(job, all);
+  Result<DatabaseModel> wanted = RehearseSchema(migrator, *job.generator, all);
   if (!wanted.ok()) return wanted.status();
   Result<DatabaseModel> there = migrator.Describe();
   if (!there.ok()) return there.status();

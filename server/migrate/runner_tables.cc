@@ -1,8 +1,12 @@
 // Tables without migrations: made where they are missing, and looked at.
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "server/base/text.h"
 #include "server/migrate/ddl.h"
+#include "server/migrate/guard.h"
 #include "server/migrate/history.h"
 #include "server/migrate/reconcile.h"
 #include "server/migrate/runner.h"
@@ -24,24 +28,23 @@ std::vector<std::string> Missing(const Generator& generator, const schema::Entit
   return missing;
 }
 
-// Takes out of `missing` the indexes that are there by another name.
+// Takes out of `missing`, which are by the entities, the indexes that are there by another name.
+using MissingParts = std::map<const schema::Entity*, std::vector<std::string>>;
 Status FindByContent(Migrator& migrator, const Generator& generator,
-                     const std::vector<const schema::Entity*>& entities,
-                     const schema::Entity& entity, std::vector<std::string>* missing) {
-  Result<Script> script =
-      generator.Steps("what the schema needs", generator.CreateAll(entities));
-  if (!script.ok()) return script.status();
-  const Result<repository::DatabaseModel> wanted = migrator.Rehearse(script->steps);
+                     const std::vector<const schema::Entity*>& entities, MissingParts* missing) {
+  const Result<repository::DatabaseModel> wanted = RehearseSchema(migrator, generator, entities);
   if (!wanted.ok()) return wanted.status();
   const Result<repository::DatabaseModel> there = migrator.Describe();
   if (!there.ok()) return there.status();
-  const repository::TableModel* should = wanted->Table(entity.collection);
-  const repository::TableModel* is = there->Table(entity.collection);
-  if (should == nullptr || is == nullptr) return {};
-  std::erase_if(*missing, [&](const std::string& name) {
-    const repository::IndexModel* index = should->Index(name);
-    return index != nullptr && HasIndexLike(*is, *index);
-  });
+  for (auto& [entity, names] : *missing) {
+    const repository::TableModel* should = wanted->Table(entity->collection);
+    const repository::TableModel* is = there->Table(entity->collection);
+    if (should == nullptr || is == nullptr) continue;
+    std::erase_if(names, [&](const std::string& name) {
+      const repository::IndexModel* index = should->Index(name);
+      return index != nullptr && HasIndexLike(*is, *index);
+    });
+  }
   return {};
 }
 
@@ -79,29 +82,33 @@ Status CreateTables(Migrator& migrator, const Generator& generator,
 Status CheckTables(Migrator& migrator, const Generator& generator,
                    const std::vector<const schema::Entity*>& entities) {
   const std::string table(generator.table_word()), part(generator.part_word());
-  std::vector<std::string> lacks;
-  bool table_missing = false, part_missing = false;
+  std::set<const schema::Entity*> without_table;
+  MissingParts missing;
   for (const schema::Entity* entity : entities) {
     Result<std::vector<std::string>> parts = migrator.Parts(entity->collection);
     if (!parts.ok()) return parts.status();
     if (parts->empty()) {
-      lacks.push_back("the " + table + " " + entity->collection);
-      table_missing = true;
-      continue;
+      without_table.insert(entity);
+    } else if (auto lacks = Missing(generator, *entity, *parts); !lacks.empty()) {
+      missing[entity] = std::move(lacks);
     }
-    std::vector<std::string> missing = Missing(generator, *entity, *parts);
-    if (!missing.empty() && generator.part_word() == "index") {
-      Status found = FindByContent(migrator, generator, entities, *entity, &missing);
-      if (!found.ok()) return found;
-    }
-    for (const std::string& name : missing) {
+  }
+  if (!missing.empty() && part == "index") {
+    Status found = FindByContent(migrator, generator, entities, &missing);
+    if (!found.ok()) return found;
+  }
+  std::vector<std::string> lacks;
+  bool part_missing = false;
+  for (const schema::Entity* entity : entities) {
+    if (without_table.contains(entity)) lacks.push_back("the " + table + " " + entity->collection);
+    for (const std::string& name : missing[entity]) {
       lacks.push_back("the " + part + " " + entity->collection + "." + name);
       part_missing = true;
     }
   }
   if (lacks.empty()) return {};
   std::string advice;
-  if (table_missing) {
+  if (!without_table.empty()) {
     advice += " Make " + table + "s with --create-tables, or by a migration.";
   }
   if (part_missing) advice += " Add what a " + table + " lacks by a migration.";

@@ -81,6 +81,11 @@ void TellFields(const DatabaseModel& made, DatabaseModel* database) {
   }
 }
 
+bool SameDefinition(const ColumnModel& a, const ColumnModel& b) {
+  return a.type == b.type && a.not_null == b.not_null && a.default_value == b.default_value &&
+         a.check == b.check && a.rest == b.rest;
+}
+
 ColumnModel Served(const Generator& generator, const TableModel& table, const ColumnModel& is,
                    const ColumnModel& should) {
   ColumnModel served = should;
@@ -99,10 +104,7 @@ ColumnModel Served(const Generator& generator, const TableModel& table, const Co
 
 bool Serves(const Generator& generator, const TableModel& table, const ColumnModel& is,
             const ColumnModel& should) {
-  const ColumnModel served = Served(generator, table, is, should);
-  return served.type == is.type && served.not_null == is.not_null &&
-         served.default_value == is.default_value && served.check == is.check &&
-         served.rest == is.rest;
+  return SameDefinition(Served(generator, table, is, should), is);
 }
 
 bool HasIndexLike(const TableModel& table, const IndexModel& wanted) {

@@ -13,6 +13,9 @@ namespace storegate::migrate {
 // depends on it. `made` is Generator::Model of them.
 void TellFields(const repository::DatabaseModel& made, repository::DatabaseModel* database);
 
+// The same column, but for what it was made of.
+bool SameDefinition(const repository::ColumnModel& a, const repository::ColumnModel& b);
+
 // The column as it must be to serve: like `is` in all that serves, like `should` in the rest.
 // Equal to `is` where there is nothing to change. The gateway names every column in what it
 // writes, so a default is the business of those who do not; and a rule that others made (a

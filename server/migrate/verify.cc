@@ -161,7 +161,8 @@ Result<std::vector<Drift>> Verify(const Job& job) {
     return row.state != State::kApplying || Begun(row);
   });
   Result<DatabaseModel> expected =
-      by_history ? job.migrator->Rehearse(*steps) : RehearseSchema(job, job.here);
+      by_history ? job.migrator->Rehearse(*steps)
+                 : RehearseSchema(*job.migrator, *job.generator, job.here);
   if (!expected.ok()) return expected.status();
   Result<DatabaseModel> there = job.migrator->Describe();
   if (!there.ok()) return there.status();
