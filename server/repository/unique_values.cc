@@ -33,22 +33,19 @@ bool UniqueValues::Repeats(const Mutation& mutation) {
     if (values.empty()) continue;
     if (!values_.emplace(&index, std::move(values)).second) repeats = true;
   }
-  // Fields of it that others refer to, before its own references: it may refer to itself.
-  Targets own;
-  for (const schema::Field* referrer : mutation.entity->referrers) {
-    const schema::Field* target = referrer->references->field;
-    Value value = target == mutation.entity->id ? mutation.id : ValueOf(mutation, *target);
-    if (!IsNull(value)) own.emplace(target, std::move(value));
+  // One INSERT is of one entity: only references within it depend on what is behind.
+  Targets own, referred;
+  for (const schema::Field* field : mutation.entity->stored) {
+    if (!field->references || field->references->entity != mutation.entity) continue;
+    const schema::Field* target = field->references->field;
+    Value mine = target == mutation.entity->id ? mutation.id : ValueOf(mutation, *target);
+    Value other = ValueOf(mutation, *field);
+    if (!IsNull(mine)) own.emplace(target, std::move(mine));
+    if (!IsNull(other)) referred.emplace(target, std::move(other));
   }
   for (const auto& each : own) repeats = repeats || referred_.contains(each);
-  for (const schema::Field* field : mutation.entity->stored) {
-    if (!field->references) continue;
-    Value value = ValueOf(mutation, *field);
-    if (IsNull(value)) continue;
-    std::pair<const schema::Field*, Value> target(field->references->field, std::move(value));
-    repeats = repeats || behind_.contains(target);
-    referred_.insert(std::move(target));
-  }
+  for (const auto& each : referred) repeats = repeats || behind_.contains(each);
+  referred_.merge(referred);
   if (repeats) behind_.merge(own);
   return repeats;
 }

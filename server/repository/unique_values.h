@@ -16,8 +16,8 @@ namespace storegate::repository {
 class UniqueValues {
  public:
   // Notes what the mutation takes: the row that it names, and all values of a new record.
-  // Whether one noted before takes some of it; refers to it, and so is to find it missing; or
-  // goes behind and is what it refers to. The predicate of an index that has one is
+  // Whether one noted before takes some of it; refers to it, a record of the same entity,
+  // and so is to find it missing; or goes behind and is what it refers to. The predicate of an index that has one is
   // not looked at: one too many that is written by itself loses nothing.
   bool Repeats(const Mutation& mutation);
 
