@@ -56,25 +56,6 @@ size_t DecodeOrReplace(std::string_view text, char32_t* code) {
   return 1;
 }
 
-void AppendUtf8(char32_t code, std::string* out) {
-  if (code < 0x80) {
-    out->push_back(static_cast<char>(code));
-    return;
-  }
-  if (code < 0x800) {
-    out->push_back(static_cast<char>(0xC0 | code >> 6));
-  } else {
-    if (code < 0x10000) {
-      out->push_back(static_cast<char>(0xE0 | code >> 12));
-    } else {
-      out->push_back(static_cast<char>(0xF0 | code >> 18));
-      out->push_back(static_cast<char>(0x80 | (code >> 12 & 0x3F)));
-    }
-    out->push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
-  }
-  out->push_back(static_cast<char>(0x80 | (code & 0x3F)));
-}
-
 bool IsAscii(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return static_cast<uint8_t>(c) < 0x80; });
@@ -184,6 +165,25 @@ size_t FindInvalidUtf8(std::string_view text) {
     i += size;
   }
   return std::string_view::npos;
+}
+
+void AppendUtf8(char32_t code, std::string* out) {
+  if (code < 0x80) {
+    out->push_back(static_cast<char>(code));
+    return;
+  }
+  if (code < 0x800) {
+    out->push_back(static_cast<char>(0xC0 | code >> 6));
+  } else {
+    if (code < 0x10000) {
+      out->push_back(static_cast<char>(0xE0 | code >> 12));
+    } else {
+      out->push_back(static_cast<char>(0xF0 | code >> 18));
+      out->push_back(static_cast<char>(0x80 | (code >> 12 & 0x3F)));
+    }
+    out->push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
+  }
+  out->push_back(static_cast<char>(0x80 | (code & 0x3F)));
 }
 
 size_t CountCodePoints(std::string_view text) {

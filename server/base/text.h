@@ -15,6 +15,8 @@ namespace storegate {
 size_t FindInvalidUtf8(std::string_view text);
 // Number of code points. REQUIRES: well-formed UTF-8.
 size_t CountCodePoints(std::string_view text);
+// Appends a code point that is no surrogate.
+void AppendUtf8(char32_t code, std::string* out);
 
 // Lower case of every character (Unicode, by utf8proc). For `lower_case` fields.
 std::string LowerCase(std::string_view text);

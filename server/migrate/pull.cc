@@ -193,7 +193,8 @@ void WriteReads(const PlannedEntity& entity, Text* text) {
       .Line();
 
   std::vector<std::string> list = {"int32 page_size", "string page_token", "int32 skip",
-                                   "int32 page", "string order_by", "bool include_total_size"};
+                                   "int32 page", "string filter", "string order_by",
+                                   "bool include_total_size"};
   list.insert(list.end(), deleted.begin(), deleted.end());
   text->Line("message List$XsRequest {");
   for (const std::string& line : Numbered(list, 1)) text->Raw(line);

@@ -177,6 +177,16 @@ bool Matches(const Predicate& predicate, const Message& record) {
     }
     case Predicate::Kind::kHas: return Has(Find(predicate.path, record), predicate.values);
     case Predicate::Kind::kIsSet: return IsSet(Find(predicate.path, record));
+    case Predicate::Kind::kEndsWith:
+    case Predicate::Kind::kIncludes: {
+      const Value value = At(Find(predicate.path, record));
+      const auto* text = std::get_if<std::string>(&value);
+      const auto* part = std::get_if<std::string>(&predicate.value);
+      if (text == nullptr || part == nullptr) return false;
+      return predicate.kind == Predicate::Kind::kEndsWith
+                 ? text->ends_with(*part)
+                 : text->find(*part) != std::string::npos;
+    }
     case Predicate::Kind::kContains: {
       const Value value = At(Find(predicate.path, record));
       const auto* text = std::get_if<std::string>(&value);

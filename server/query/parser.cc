@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/base/text.h"
+#include "server/query/predicate.h"
 
 namespace storegate::query {
 namespace {
@@ -28,9 +29,9 @@ class Parser {
 
   Result<Syntax> Run() {
     if (Next().kind == TokenKind::kEnd) return FilterError(0, "the predicate is empty");
-    Result<Syntax> all = Conjunction();
+    Result<Syntax> all = Expression();
     if (!all.ok()) return all;
-    if (Next().kind != TokenKind::kEnd) return Unexpected("AND or the end");
+    if (Next().kind != TokenKind::kEnd) return Unexpected("AND, OR or the end");
     return all;
   }
 
@@ -51,24 +52,57 @@ class Parser {
                        std::string(expected) + " is expected, not " + Written(token));
   }
 
-  // conjunction = comparison { "AND" comparison }
-  Result<Syntax> Conjunction() {
-    std::vector<Syntax> children;
+  // Parts with `between` between them; one alone is itself.
+  Result<Syntax> Joined(Syntax::Kind kind, TokenKind between, Result<Syntax> (Parser::*part)()) {
+    Syntax all;
+    all.kind = kind;
     while (true) {
-      Result<Syntax> child = OneComparison();
+      Result<Syntax> child = (this->*part)();
       if (!child.ok()) return child;
-      children.push_back(*std::move(child));
-      if (Next().kind != TokenKind::kAnd) break;
+      all.children.push_back(*std::move(child));
+      if (Next().kind != between) break;
       Take();
     }
-    if (children.size() == 1) return std::move(children[0]);
-    Syntax all;
-    all.kind = Syntax::Kind::kAnd;
-    all.children = std::move(children);
+    if (all.children.size() == 1) return std::move(all.children[0]);
     return all;
   }
 
-  // comparison = path operator value
+  // expression = factor { "AND" factor }
+  Result<Syntax> Expression() {
+    return Joined(Syntax::Kind::kAnd, TokenKind::kAnd, &Parser::Factor);
+  }
+
+  // factor = term { "OR" term }
+  Result<Syntax> Factor() { return Joined(Syntax::Kind::kOr, TokenKind::kOr, &Parser::Term); }
+
+  // term = [ "NOT" | "-" ] ( comparison | "(" expression ")" )
+  Result<Syntax> Term() {
+    const bool negated = Next().kind == TokenKind::kNot || Next().kind == TokenKind::kMinus;
+    if (negated) Take();
+    Result<Syntax> simple =
+        Next().kind == TokenKind::kLeftParen ? InParentheses() : OneComparison();
+    if (!negated || !simple.ok()) return simple;
+    Syntax negation;
+    negation.kind = Syntax::Kind::kNot;
+    negation.children.push_back(*std::move(simple));
+    return negation;
+  }
+
+  Result<Syntax> InParentheses() {
+    if (++depth_ > kMaxNesting) {
+      return FilterError(Next().position,
+                         "parentheses are at most " + std::to_string(kMaxNesting) + " deep");
+    }
+    Take();
+    Result<Syntax> inside = Expression();
+    if (!inside.ok()) return inside;
+    if (Next().kind != TokenKind::kRightParen) return Unexpected("AND, OR or \")\"");
+    Take();
+    --depth_;
+    return inside;
+  }
+
+  // comparison = path ( operator value | "IN" "(" value { "," value } ")" )
   Result<Syntax> OneComparison() {
     Syntax syntax;
     Comparison& comparison = syntax.comparison;
@@ -77,35 +111,63 @@ class Parser {
       return FilterError(Next().position, "a predicate has at most " +
                                               std::to_string(kMaxComparisons) + " comparisons");
     }
-    comparison.path.push_back(Part());
+    if (Status status = ReadPath(&comparison); !status.ok()) return status;
+    comparison.op_position = Next().position;
+    if (Next().kind == TokenKind::kName && (Next().text == "IN" || Next().text == "in")) {
+      Take();
+      if (Status status = ReadList(&comparison); !status.ok()) return status;
+      return syntax;
+    }
+    const std::optional<Operator> op = OperatorOf(Next().kind);
+    if (!op) return Unexpected("one of = != < <= > >= : IN");
+    comparison.op = *op;
+    Take();
+    const bool dollar = Next().kind == TokenKind::kDollar;
+    const bool star = Next().kind == TokenKind::kStar && *op == Operator::kHas;
+    if (!dollar && !star && !IsLiteral()) return Unexpected("a value");
+    comparison.values.push_back(Take());
+    return syntax;
+  }
+
+  Status ReadPath(Comparison* comparison) {
+    comparison->path.push_back(Part());
     while (Next().kind == TokenKind::kDot) {
       Take();
       if (Next().kind != TokenKind::kName && Next().kind != TokenKind::kString) {
         return Unexpected("a name or a key in quotes");
       }
-      if (comparison.path.size() == kMaxPathParts) {
+      if (comparison->path.size() == kMaxPathParts) {
         return FilterError(Next().position,
                            "a path has at most " + std::to_string(kMaxPathParts) + " names");
       }
-      if (!Next().stars.empty()) return BareStar();
-      comparison.path.push_back(Part());
+      if (!Next().stars.empty()) {
+        return FilterError(Next().position, "keys have no wildcards; write \\* for a star");
+      }
+      comparison->path.push_back(Part());
     }
-    const std::optional<Operator> op = OperatorOf(Next().kind);
-    if (!op) return Unexpected("one of = != < <= > >= :");
-    comparison.op = *op;
-    comparison.op_position = Take().position;
-    switch (Next().kind) {
-      case TokenKind::kString:
-        if (!Next().stars.empty()) return BareStar();
-        break;
-      case TokenKind::kNumber:
-      case TokenKind::kDuration:
-      case TokenKind::kName:
-      case TokenKind::kDollar: break;
-      default: return Unexpected("a value");
-    }
-    comparison.value = Take();
-    return syntax;
+    return {};
+  }
+
+  bool IsLiteral() const {
+    const TokenKind kind = Next().kind;
+    return kind == TokenKind::kString || kind == TokenKind::kNumber ||
+           kind == TokenKind::kDuration || kind == TokenKind::kName;
+  }
+
+  Status ReadList(Comparison* comparison) {
+    if (Next().kind != TokenKind::kLeftParen) return Unexpected("\"(\"");
+    do {
+      Take();  // "(" or ","
+      if (!IsLiteral()) return Unexpected("a value");
+      if (comparison->values.size() == static_cast<size_t>(kMaxValues)) {
+        return FilterError(Next().position,
+                           "IN lists at most " + std::to_string(kMaxValues) + " values");
+      }
+      comparison->values.push_back(Take());
+    } while (Next().kind == TokenKind::kComma);
+    if (Next().kind != TokenKind::kRightParen) return Unexpected("\",\" or \")\"");
+    Take();
+    return {};
   }
 
   PathPart Part() {
@@ -113,14 +175,11 @@ class Parser {
     return {std::move(token.text), token.position};
   }
 
-  Status BareStar() const {
-    return FilterError(Next().position, "wildcards are not supported; write \\* for a star");
-  }
-
   const std::string_view text_;
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int comparisons_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace

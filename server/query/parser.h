@@ -1,6 +1,5 @@
 // Tokens → a tree of what is written, names not yet looked up. The grammar is in
-// predicate.h; the tree already has room for what google.aip.dev/160 adds to it
-// (OR, NOT, parentheses), so that grammar is added here and nowhere else.
+// predicate.h.
 #pragma once
 
 #include <string>
@@ -12,7 +11,9 @@
 
 namespace storegate::query {
 
-inline constexpr int kMaxComparisons = 64;
+inline constexpr int kMaxComparisons = 256;
+// Of NOT and parentheses within each other.
+inline constexpr int kMaxNesting = 16;
 inline constexpr size_t kMaxPathParts = 32;
 
 enum class Operator { kEq, kNe, kLt, kLe, kGt, kGe, kHas };
@@ -29,7 +30,9 @@ struct Comparison {
   std::vector<PathPart> path;  // never empty
   Operator op = Operator::kEq;
   size_t op_position = 0;
-  Token value;  // kString, kNumber, kDuration, kName or kDollar
+  // kString, kNumber, kDuration, kName or kDollar, and kStar behind ":". Two or more are what
+  // IN lists: none of them is kDollar or kStar, and op is kEq.
+  std::vector<Token> values;
 };
 
 struct Syntax {
@@ -40,7 +43,8 @@ struct Syntax {
 };
 
 // FilterError (tokenizer.h) where the text is not of the grammar, has more than
-// kMaxComparisons comparisons, or a path of more than kMaxPathParts names.
+// kMaxComparisons comparisons, a path of more than kMaxPathParts names, or NOT and parentheses
+// more than kMaxNesting deep; where IN lists more than kMaxValues (predicate.h).
 Result<Syntax> ParseSyntax(std::string_view text);
 
 }  // namespace storegate::query

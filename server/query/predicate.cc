@@ -89,6 +89,8 @@ void Append(const Predicate& predicate, bool inside, std::string* out) {
     case Kind::kHas: *out += PathText(predicate.path) + " : ?"; return;
     case Kind::kIsSet: *out += PathText(predicate.path) + " : *"; return;
     case Kind::kContains: *out += PathText(predicate.path) + " contains ?"; return;
+    case Kind::kEndsWith: *out += PathText(predicate.path) + " = *?"; return;
+    case Kind::kIncludes: *out += PathText(predicate.path) + " = *?*"; return;
   }
 }
 

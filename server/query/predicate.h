@@ -1,16 +1,23 @@
 // Predicates: one language for request fields (`where`), partial indexes and
 // `when`; a typed, checked tree that each backend compiles to its own query.
 //
-//   predicate  = comparison { "AND" comparison }
+//   predicate  = factor { "AND" factor }
+//   factor     = term { "OR" term }           OR binds more tightly than AND
+//   term       = [ "NOT" | "-" ] ( comparison | "(" predicate ")" )
 //   comparison = path operator value
+//              | path ":" "*"                 it is set; a list or map is not empty
+//              | path "IN" "(" value { "," value } ")"
 //   path       = name { "." name }            into messages, maps, Structs
 //   operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"
 //   value      = "text" | 'text' | number | true | false | ENUM_NAME
 //              | duration | "$" [ name ]
 //
-// Source of the notation: google.aip.dev/160. tokenizer.h has the words: escapes
+// Source of the notation: google.aip.dev/160; IN is ours. tokenizer.h has the words: escapes
 // in texts, "2026-01-31T23:59:59Z" for times, 1.5s for durations, base64 for
 // bytes. A name in a path may be a key in quotes (labels."dark red").
+//
+// A star at the begin or the end of a text that a single text is compared with by = or != (or :)
+// is a wildcard: "Red*", "*ed", "*e*"; \* is a star. A value of a request has none.
 //
 // Trees are two-valued: a comparison with an unset field is false, `!=` is NOT of
 // `=`, kNot is the complement. A backend must compile them so (SQL's NULL must
@@ -21,6 +28,7 @@
 //   bool, enum, bytes     = != and :, which is = for a single value
 //   other single values   all; but durations inside messages only = != and :
 //   list of such          :  an element equals the value
+//   (IN is where = is)
 //   map                   :  there is such a key (a value of the keys' type)
 //   Struct, Value         :  there is such a key, its value not null; paths into
 //                         them compare with texts, numbers, true and false, each
@@ -77,6 +85,9 @@ struct Predicate {
                 // an empty list or map (an empty Struct or message is there)
     kContains,  // folded text of path.field contains value, a folded string.
                 // Nothing in the value is a pattern.
+    kEndsWith,  // the text at path ends with value, a string that is not empty; in a
+                // Struct: it is a text, and ends so. By code points, not folded
+    kIncludes,  // the same, and has it anywhere
   };
   Kind kind = Kind::kTrue;
   std::vector<Predicate> children;  // kAnd, kOr: two or more
@@ -104,7 +115,7 @@ class Template {
   // the field that a bare $ means, or null. INVALID_ARGUMENT, reason
   // INVALID_FILTER, with "position" (bytes, from 0) in the metadata, on: an
   // unknown field, a type that does not fit, a bad literal, an operator that the
-  // field does not have, more than 64 comparisons, more than 8,192 bytes.
+  // field does not have, and what is too long or too deep (parser.h, tokenizer.h).
   static Result<Template> Parse(std::string_view text, const schema::Entity& entity,
                                 const google::protobuf::Descriptor* request,
                                 const google::protobuf::FieldDescriptor* self);

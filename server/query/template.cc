@@ -8,6 +8,7 @@
 #include "server/query/predicate.h"
 #include "server/query/read_value.h"
 #include "server/query/typing.h"
+#include "server/query/wildcard.h"
 
 namespace storegate::query {
 
@@ -22,12 +23,22 @@ struct Template::Node {
   Path path;
   Operator op = Operator::kEq;
   Operand operand;
-  Value literal;                             // where `request` is null
+  // Where `request` is null: one or more literals, of which one that is no kWhole is a text.
+  // None: whether the path is set.
+  std::vector<Value> literals;
+  Match match = Match::kWhole;
   const FieldDescriptor* request = nullptr;  // the request field that gives the value
   bool self = false;
 };
 
 namespace {
+
+Predicate IsSetAt(const Path& path) {
+  Predicate predicate;
+  predicate.kind = Predicate::Kind::kIsSet;
+  predicate.path = path;
+  return predicate;
+}
 
 // The path compared with any of `values` (one, for < <= > >=).
 Predicate Compile(const Path& path, Operator op, const Operand& operand,
@@ -37,9 +48,7 @@ Predicate Compile(const Path& path, Operator op, const Operand& operand,
   if (operand.meaning == Operand::Meaning::kStructKey) {
     std::vector<Predicate> keys;
     for (Value& value : values) {
-      Predicate key;
-      key.kind = Predicate::Kind::kIsSet;
-      key.path = path;
+      Predicate key = IsSetAt(path);
       key.path.below.push_back(std::get<std::string>(std::move(value)));
       key.path.type = schema::Type::kValue;
       key.path.presence = schema::Presence::kOptional;
@@ -143,19 +152,28 @@ struct Template::Builder {
   static Result<Node> Comparison(const query::Comparison& comparison, const Context& context) {
     Result<ResolvedPath> resolved = ResolvePath(comparison.path, context.entity);
     if (!resolved.ok()) return resolved.status();
-    Result<Operand> operand = CheckOperator(*resolved, comparison);
-    if (!operand.ok()) return operand.status();
     Node node;
     node.op = comparison.op;
+    if (comparison.values[0].kind == TokenKind::kStar) {
+      node.path = std::move(resolved->path);
+      return node;
+    }
+    Result<Operand> operand = CheckOperator(*resolved, comparison);
+    if (!operand.ok()) return operand.status();
     node.operand = *operand;
-    if (comparison.value.kind != TokenKind::kDollar) {
-      Result<Value> literal = FromLiteral(comparison.value, *resolved, *operand);
-      if (!literal.ok()) return literal.status();
-      node.literal = *std::move(literal);
+    if (comparison.values[0].kind != TokenKind::kDollar) {
+      for (Token literal : comparison.values) {
+        Result<Match> match = TakeWildcards(*resolved, comparison, *operand, &literal);
+        if (!match.ok()) return match.status();
+        node.match = *match;
+        Result<Value> value = FromLiteral(literal, *resolved, *operand);
+        if (!value.ok()) return value.status();
+        node.literals.push_back(*std::move(value));
+      }
     } else {
-      Result<const FieldDescriptor*> field = FindRequestField(comparison.value, context);
+      Result<const FieldDescriptor*> field = FindRequestField(comparison.values[0], context);
       if (!field.ok()) return field.status();
-      const size_t position = comparison.value.position;
+      const size_t position = comparison.values[0].position;
       Status fits = CheckRequestField(*field, position, *resolved, *operand);
       if (!fits.ok()) return fits;
       if ((*field)->is_repeated() && operand->ordered) {
@@ -163,7 +181,7 @@ struct Template::Builder {
                                          " is a list, which no value is less or more than");
       }
       node.request = *field;
-      node.self = comparison.value.text.empty();
+      node.self = comparison.values[0].text.empty();
     }
     node.path = std::move(resolved->path);
     return node;
@@ -187,9 +205,15 @@ struct Template::Builder {
   }
 
   static Result<std::optional<Predicate>> BindComparison(const Node& node, const Message* request) {
-    std::vector<Value> values;
+    std::vector<Value> values = node.literals;
     if (node.request == nullptr) {
-      values.push_back(node.literal);
+      if (values.empty()) return std::optional(IsSetAt(node.path));
+      if (node.match != Match::kWhole) {
+        Predicate matched =
+            MatchText(node.path, node.match, std::get<std::string>(std::move(values[0])));
+        return std::optional(node.op == Operator::kNe ? Predicate::Not(std::move(matched))
+                                                      : std::move(matched));
+      }
     } else {
       if (request == nullptr || IsUnset(*request, node.request, node.self)) {
         return std::optional<Predicate>();

@@ -18,24 +18,6 @@ int HexValue(char c) {
   return -1;
 }
 
-void AppendUtf8(uint32_t code, std::string* out) {
-  const auto tail = [&](int shift) {
-    out->push_back(static_cast<char>(0x80 | (code >> shift & 0x3F)));
-  };
-  if (code < 0x80) {
-    out->push_back(static_cast<char>(code));
-  } else if (code < 0x800) {
-    out->push_back(static_cast<char>(0xC0 | code >> 6));
-    tail(0);
-  } else if (code < 0x10000) {
-    out->push_back(static_cast<char>(0xE0 | code >> 12));
-    tail(6), tail(0);
-  } else {
-    out->push_back(static_cast<char>(0xF0 | code >> 18));
-    tail(12), tail(6), tail(0);
-  }
-}
-
 class Tokenizer {
  public:
   explicit Tokenizer(std::string_view text) : text_(text) {}
@@ -235,7 +217,7 @@ class Tokenizer {
     }
     if (code >= 0xD800 && code <= 0xDFFF) return FilterError(start, "half a surrogate pair");
     if (code == 0) return FilterError(start, "strings hold no NUL");
-    AppendUtf8(static_cast<uint32_t>(code), out);
+    AppendUtf8(static_cast<char32_t>(code), out);
     return {};
   }
 

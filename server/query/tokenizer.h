@@ -18,7 +18,7 @@
 
 namespace storegate::query {
 
-inline constexpr size_t kMaxFilterBytes = 8192;
+inline constexpr size_t kMaxFilterBytes = 65536;
 
 enum class TokenKind {
   kEnd,

@@ -31,6 +31,7 @@ void MethodReader::ReadList(Reading* request) {
   method_->page_token = take("page_token", String());
   method_->skip = take("skip", Int32());
   method_->page = take("page", Int32());
+  method_->filter = take("filter", String());
   method_->order_by = take("order_by", String());
   method_->include_total_size = take("include_total_size", Bool());
   method_->search = take("search", String());

@@ -285,6 +285,7 @@ struct Method {
   const google::protobuf::FieldDescriptor* page_token = nullptr;
   const google::protobuf::FieldDescriptor* skip = nullptr;
   const google::protobuf::FieldDescriptor* page = nullptr;
+  const google::protobuf::FieldDescriptor* filter = nullptr;
   const google::protobuf::FieldDescriptor* order_by = nullptr;
   const google::protobuf::FieldDescriptor* include_total_size = nullptr;
   const google::protobuf::FieldDescriptor* search = nullptr;

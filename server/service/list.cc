@@ -56,6 +56,22 @@ Status SearchPredicate(const CallPtr& call, std::vector<Predicate>* all) {
   return {};
 }
 
+Status FilterPredicate(const CallPtr& call, std::vector<Predicate>* all) {
+  const FieldDescriptor* field = call->method().filter;
+  const std::string text = GetString(*call->request, field);
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) return {};
+  Result<query::Template> parsed =
+      query::Template::Parse(text, call->entity(), nullptr, nullptr);
+  if (!parsed.ok()) {
+    Status status = parsed.status();
+    return status.WithViolation(field->name(), parsed.status().message());
+  }
+  Result<Predicate> bound = parsed->Bind(nullptr);
+  if (!bound.ok()) return bound.status();
+  all->push_back(*std::move(bound));
+  return {};
+}
+
 Result<Predicate> Where(const CallPtr& call) {
   const schema::Method& method = call->method();
   const MethodPlan& plan = call->context->PlanOf(method);
@@ -73,6 +89,7 @@ Result<Predicate> Where(const CallPtr& call) {
     if (!bound.ok()) return bound.status();
     all.push_back(*std::move(bound));
   }
+  if (Status status = FilterPredicate(call, &all); !status.ok()) return status;
   if (Status status = SearchPredicate(call, &all); !status.ok()) return status;
   return Predicate::And(std::move(all));
 }

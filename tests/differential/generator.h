@@ -53,6 +53,7 @@ class Generator {
   void List(const schema::Method& method);
   void ListAll(const schema::Method& method);
   std::string OrderBy(const schema::Entity& entity);
+  std::string Filter(const schema::Entity& entity);
   void SetPredicate(const schema::Entity& entity, const schema::RequestPredicate& predicate,
                     Message* request);
   std::string MaskPath(const schema::Field& field);

@@ -5,6 +5,7 @@
 
 #include "tests/differential/generator.h"
 #include "tests/differential/symbols.h"
+#include "tests/support/random_filter.h"
 
 namespace storegate::test {
 namespace {
@@ -238,6 +239,7 @@ void Generator::List(const schema::Method& method) {
   set(method.show_deleted, 40, true);
   set(method.include_total_size, 30, true);
   set(method.search, 15, values_.Text());
+  set(method.filter, 35, Filter(entity));
   if (random().Chance(20)) {
     set(random().Chance(50) ? method.skip : method.page, 100, Dice(random().Chance(3) ? -1 : 1, 6));
   }
@@ -246,6 +248,20 @@ void Generator::List(const schema::Method& method) {
     if (random().Chance(std::min(chance, 40))) SetPredicate(entity, predicate, request.get());
   }
   Add(&method, std::move(request), random().Chance(70));
+}
+
+// Of what no database makes itself: ids, references to them, times.
+std::string Generator::Filter(const schema::Entity& entity) {
+  RandomFilter filters(entity, &random());
+  for (const Field& field : entity.fields) {
+    const bool time = field.role == schema::Role::kCreateTime ||
+                      field.role == schema::Role::kUpdateTime ||
+                      field.role == schema::Role::kDeleteTime;
+    if (time || field.role == schema::Role::kId || field.references) filters.LeaveOut(field.name);
+  }
+  const std::vector<MessagePtr>& records = sent_[&entity].records;
+  for (int i = 0; i < 8 && !records.empty(); ++i) filters.Learn(*random().Pick(records));
+  return filters.Any(2);
 }
 
 void Generator::ListAll(const schema::Method& method) {

@@ -420,8 +420,8 @@ import "storegate/v1/schema.proto";
     message("List" + many + "Request",
             "  int32 page_size = 1;\n  string page_token = 2;\n  int32 skip = 3;\n  int32 page = "
             "4;\n  string order_by = 5;\n  bool include_total_size = 6;\n" +
-                std::string(searchable_ ? "  string search = 7;\n" : "") + show_deleted +
-                predicates_);
+                std::string(searchable_ ? "  string search = 7;\n" : "") +
+                "  string filter = 99;\n" + show_deleted + predicates_);
     message("List" + many + "Response",
             records + "  string next_page_token = 2;\n  int64 total_size = 3;\n  "
                       "storegate.v1.PageInfo page_info = 4;\n");

@@ -13,6 +13,7 @@
 #include "tests/support/expected.h"
 #include "tests/support/mongodb.h"
 #include "tests/support/postgres.h"
+#include "tests/support/random_filter.h"
 #include "tests/support/sqlite.h"
 
 namespace storegate::test {
@@ -203,6 +204,12 @@ void Lockstep::List() {
   if (list.skip != nullptr && random().Chance(15)) {
     args.skip = random().Between(int64_t{1}, int64_t{9});
   }
+  std::string filter;
+  if (list.filter != nullptr && random().Chance(40)) {
+    RandomFilter filters(entity_, &random());
+    for (const auto& [id, row] : model().rows()) filters.Learn(*row.record);
+    filter = filters.Any(2);
+  }
   std::vector<const schema::RequestPredicate*> used;
   std::vector<Choice> choices;
   for (const schema::RequestPredicate& predicate : list.predicates) {
@@ -211,9 +218,10 @@ void Lockstep::List() {
     choices.push_back(RandomPredicate(predicate.field));
   }
   Each([&](Side& side) {
-    MessagePtr filter(list.request->New());
-    for (const Choice& choice : choices) choice(side, filter.get());
-    ListOn(side, args, used, *filter);
+    MessagePtr request(list.request->New());
+    for (const Choice& choice : choices) choice(side, request.get());
+    if (!filter.empty()) SetValue(request.get(), list.filter, filter);
+    ListOn(side, args, used, *request);
   });
 }
 
@@ -235,6 +243,14 @@ void Lockstep::ListOn(Side& side, ListArgs args,
     auto bound = parsed->Bind(&filter);
     ASSERT_TRUE(bound.ok()) << bound.status().ToString();
     all.push_back(*bound);
+  }
+  if (list.filter != nullptr) {
+    const Value text = GetValue(filter, list.filter);
+    if (const auto* written = std::get_if<std::string>(&text); written && !written->empty()) {
+      auto parsed = query::Template::Parse(*written, entity_, nullptr, nullptr);
+      ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+      all.push_back(*parsed->Bind(nullptr));
+    }
   }
   auto order = query::ParseOrder(args.order_by, entity_);
   ASSERT_TRUE(order.ok()) << order.status().ToString();

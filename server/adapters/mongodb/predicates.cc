@@ -334,6 +334,18 @@ Filter Contains(const Path& path, const Value& value) {
   return Document(column, condition);
 }
 
+// By a pattern of the text itself. "\z" is the very end; "$" is also before a last line break.
+Filter HasText(const Predicate& predicate) {
+  const std::optional<Place> place = PlaceOf(predicate.path);
+  const auto* text = std::get_if<std::string>(&predicate.value);
+  if (!place || text == nullptr || !IsSingle(predicate.path)) return std::nullopt;
+  std::string pattern = Escaped(*text);
+  if (predicate.kind == Predicate::Kind::kEndsWith) pattern += "\\z";
+  Bson condition;
+  condition.AddText("$regex", pattern);
+  return AtSingle(*place, std::move(condition));
+}
+
 Filter Compiled(const Predicate& predicate) {
   switch (predicate.kind) {
     case Predicate::Kind::kTrue: return Bson();
@@ -352,6 +364,8 @@ Filter Compiled(const Predicate& predicate) {
     case Predicate::Kind::kHas: return Has(predicate.path, predicate.values);
     case Predicate::Kind::kIsSet: return IsSet(predicate.path);
     case Predicate::Kind::kContains: return Contains(predicate.path, predicate.value);
+    case Predicate::Kind::kEndsWith:
+    case Predicate::Kind::kIncludes: return HasText(predicate);
   }
   return std::nullopt;
 }

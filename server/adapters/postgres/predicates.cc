@@ -124,6 +124,8 @@ class Compiler {
       case Predicate::Kind::kHas: return Has(path, predicate.values);
       case Predicate::Kind::kIsSet: return IsSet(path);
       case Predicate::Kind::kContains: return Contains(path, predicate.value);
+      case Predicate::Kind::kEndsWith:
+      case Predicate::Kind::kIncludes: return HasText(predicate);
     }
     return false;
   }
@@ -246,10 +248,28 @@ class Compiler {
     return Put(" END") && Put(op) && Put("(") && Bind(digits, Kind::kText) && Put(")::numeric");
   }
 
-  bool OrderText(const Path& path, std::string_view op, const std::string& text) {
+  // The text at `path`; null where something else is.
+  bool TextIn(const Path& path) {
     return Put("CASE jsonb_typeof(") && Look(path) && Put(") WHEN 'string' THEN ") &&
-           Look(path) && Put(" #>> '{}' END COLLATE \"C\"") && Put(op) &&
-           Bind(text, Kind::kText);
+           Look(path) && Put(" #>> '{}' END");
+  }
+
+  bool OrderText(const Path& path, std::string_view op, const std::string& text) {
+    return TextIn(path) && Put(" COLLATE \"C\"") && Put(op) && Bind(text, Kind::kText);
+  }
+
+  bool HasText(const Predicate& predicate) {
+    const Path& path = predicate.path;
+    const auto* text = std::get_if<std::string>(&predicate.value);
+    const bool json = InJson(path);
+    if (text == nullptr || (!json && path.field->type != Type::kString)) return false;
+    const bool ends = predicate.kind == Predicate::Kind::kEndsWith;
+    Put("coalesce(");
+    Put(ends ? "right(" : "strpos(");
+    if (!(json ? TextIn(path) : Column(path))) return false;
+    if (!ends) return Put(", ") && Bind(*text, Kind::kText) && Put(") > 0, false)");
+    return Put(", " + std::to_string(CountCodePoints(*text)) + ") = ") &&
+           Bind(*text, Kind::kText) && Put(", false)");
   }
 
   static std::vector<Value> JsonValues(Type type, std::span<const Value> values) {

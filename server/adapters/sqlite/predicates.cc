@@ -109,6 +109,8 @@ class Compiler {
       case Predicate::Kind::kHas: return Has(predicate.path, predicate.values);
       case Predicate::Kind::kIsSet: return IsSet(predicate.path);
       case Predicate::Kind::kContains: return Contains(predicate.path, predicate.value);
+      case Predicate::Kind::kEndsWith:
+      case Predicate::Kind::kIncludes: return HasText(predicate);
     }
     return false;
   }
@@ -156,6 +158,21 @@ class Compiler {
   bool CompareJson(const Path& path, std::string_view op, const Value& value) {
     return Put("ifnull(") && TypeGuard(path, value) && JsonOperand(path) && Put(op) &&
            JsonConstant(path.type, value) && Put(", 0)");
+  }
+
+  bool HasText(const Predicate& predicate) {
+    const Path& path = predicate.path;
+    const auto* text = std::get_if<std::string>(&predicate.value);
+    const bool json = InJson(path);
+    if (text == nullptr || (!json && path.field->type != Type::kString)) return false;
+    const bool ends = predicate.kind == Predicate::Kind::kEndsWith;
+    Put("ifnull(");
+    if (json) TypeGuard(path, predicate.value);
+    Put(ends ? "substr(" : "instr(");
+    if (!(json ? JsonValue(path) : Column(path))) return false;
+    if (!ends) return Put(", ") && Bind(*text) && Put(") > 0, 0)");
+    return Put(", -" + std::to_string(CountCodePoints(*text)) + ") = ") && Bind(*text) &&
+           Put(", 0)");
   }
 
   // In a Struct, a literal is compared with values of its own JSON type only.

@@ -45,6 +45,42 @@ TEST(EvaluateTest, ComparesEveryType) {
   }
 }
 
+TEST(EvaluateTest, WildcardsMatchExactly) {
+  const std::string book = R"({
+    "text": "Red Wine", "optText": "x\u00e9*y", "inner": {"title": "abc"}, "labels": {"k": "v1"},
+    "extra": {"a": "text", "n": 5, "l": ["text"]}})";
+  for (const char* text :
+       {"text = 'Red*'", "text = '*Wine'", "text = '*d W*'", "text = '*'", "text = '*Red Wine'",
+        "text = 'Red Wine*'", "opt_text = 'x\u00e9*'", "opt_text = '*\\*y'", "text != 'red*'",
+        "text != '*wine'", "text != '*D W*'", "inner.title = '*c'", "labels.k = 'v*'",
+        "extra.a = '*ex*'", "extra.n != '*5*'", "extra.l != '*text'", "opt_text = '*\u00e9*'",
+        "choice_text != '*'"}) {
+    EXPECT_TRUE(Holds(text, book)) << text;
+  }
+  for (const char* text : {"text = 'ed*'", "text = '*Win'", "opt_text = 'xe*'", "choice_text = '*'",
+                           "extra.n = '*'", "extra.missing = '*x'"}) {
+    EXPECT_FALSE(Holds(text, book)) << text;
+  }
+}
+
+TEST(EvaluateTest, AndOrNotInAndPresence) {
+  const std::string book = R"({"i32": 5, "text": "x", "tags": ["a"], "extra": {"n": null, "z": 0},
+                               "inner": {}})";
+  for (const char* text :
+       {"i32 = 1 OR i32 = 5", "i32 = 1 AND i32 = 2 OR NOT text = 'x' OR i32 = 1 OR i32 != 9",
+        "NOT (i32 = 5 AND text = 'y')", "i32 IN (1, 5)", "NOT i32 IN (1, 2)", "tags : *",
+        "NOT numbers : *", "extra : *", "extra.z : *", "NOT extra.n : *", "inner : *",
+        "NOT inner.inner : *", "NOT opt_text : *", "text : *", "inner.title : *",
+        "NOT inner.count : *", "extra.z IN ('x', 0)", "NOT (NOT i32 = 5)"}) {
+    // The second is false: OR binds more tightly.
+    if (std::string_view(text).starts_with("i32 = 1 AND")) {
+      EXPECT_FALSE(Holds(text, book)) << text;
+    } else {
+      EXPECT_TRUE(Holds(text, book)) << text;
+    }
+  }
+}
+
 TEST(EvaluateTest, ComparisonWithUnsetIsFalse) {
   for (const char* text :
        {"opt_i64 = 0", "opt_i64 < 5", "opt_i64 >= -5", "opt_text = ''", "opt_flag = false",

@@ -81,7 +81,7 @@ TEST_F(FuzzTest, PiecesOfTheLanguageNeverCrash) {
       "by_flag", "extra_of", "times", "many", "secret", ".", "a", "true", "5", ".title", ".inner",
       "=", "!=", "<", "<=", ">", ">=", ":", "'x'", "\"\\u00e9\"", "'\\*'", "'*'", "-5", "1e9",
       "2.5s", "RED", "$", "$text", "$texts", "$i32", "$inner", "AND", "OR", "NOT", "(", ")", ",",
-      "*", "\\", "'", "\xFF", "é", std::string(300, 'a'), std::string(300, '9')};
+      "IN", "in", "'a*'", "'*a'", "'*a*'", "*", "\\", "'", "\xFF", "é", std::string(300, 'a'), std::string(300, '9')};
   for (int i = 0; i < Rounds(200000); ++i) {
     std::string text;
     for (size_t j = Below(12); j > 0; --j) text += AnyOf(pieces) + (Below(3) ? " " : "");
@@ -95,7 +95,9 @@ TEST_F(FuzzTest, GoodTextsAreTakenAndTheirDamagedCopiesAreSurvived) {
       "tags : 'a'", "numbers : 5", "labels.a = 'b'", "labels : \"a\"", "extra.a.b = 'x'",
       "extra.a : 'b'", "inner.inner.sizes.a > 0", "by_flag.true.title = 't'", "any = 'x'",
       "time > '2026-01-01T00:00:00Z'", "span <= 2s", "text = $texts", "tags : $texts",
-      "text = $", "time < $time", "color = $colors", "extra.x = $f64s", "extra_of.m.a = 1"};
+      "text = $", "time < $time", "color = $colors", "extra.x = $f64s", "extra_of.m.a = 1",
+      "NOT text = 'a*'", "-(text = '*b' OR flag = true)", "i32 IN (1, 2, 3)", "extra.a : *",
+      "(i32 = 1 AND i32 = 2) OR color IN (RED)", "inner.title = '*x*'", "tags : *"};
   for (int i = 0; i < Rounds(50000); ++i) {
     std::string text = AnyOf(good);
     for (size_t j = Below(4); j > 0; --j) text += " AND " + AnyOf(good);

@@ -263,5 +263,76 @@ TEST(PredicateTest, AndOrNotAreSimplified) {
   EXPECT_EQ(Describe(Predicate::IsSet(field)), "i32 : *");
 }
 
+TEST(TemplateTest, AndOrNotAndParenthesesAreTrees) {
+  EXPECT_EQ(Describe(Tree("i32 = 1 AND i64 = 2 OR u32 = 3")), "i32 = ? AND (i64 = ? OR u32 = ?)");
+  EXPECT_EQ(Describe(Tree("(i32 = 1 AND i64 = 2) OR -u32 = 3")),
+            "(i32 = ? AND i64 = ?) OR NOT u32 = ?");
+  EXPECT_EQ(Describe(Tree("NOT (flag = true OR color = RED)")), "NOT (flag = ? OR color = ?)");
+  // What the request leaves open is as if it were not written.
+  Result<Template> parsed = Parse("(opt_i64 = $i64 OR flag = true) AND NOT color = $color");
+  ASSERT_TRUE(parsed.ok()) << parsed.status().ToString();
+  EXPECT_EQ(Describe(*parsed->Bind(nullptr)), "flag = ?");
+}
+
+TEST(TemplateTest, InListsLiterals) {
+  const Predicate predicate = Tree("color IN (RED, \"GREEN\", RED)");
+  EXPECT_EQ(predicate.kind, Predicate::Kind::kIn);
+  EXPECT_EQ(predicate.values.size(), 3u);
+  EXPECT_EQ(predicate.values[1], Value(std::string("GREEN")));
+  EXPECT_EQ(Describe(Tree("i32 in (5)")), "i32 = ?");
+  EXPECT_EQ(Describe(Tree("NOT extra.a IN (1, 'x', true)")), "NOT extra.? = any ?");
+  EXPECT_NE(Error("color IN (RED, BLUE)").find("one of"), std::string::npos);
+  EXPECT_NE(Error("tags IN ('a')").find("is a list"), std::string::npos);
+  EXPECT_NE(Error("text IN ('a', 'b*')").find("wildcards stand behind = and != only"),
+            std::string::npos);
+}
+
+TEST(TemplateTest, AColonAndAStarAskWhetherItIsSet) {
+  for (const char* path : {"text", "opt_i64", "time", "extra", "any", "many", "inner", "tags",
+                           "inners", "labels", "inner.inner", "inner.tags", "inner.sizes",
+                           "extra.a.b", "labels.k", "by_flag.true.count", "choice_text"}) {
+    const Predicate predicate = Tree(std::string(path) + " : *");
+    EXPECT_EQ(predicate.kind, Predicate::Kind::kIsSet) << path;
+  }
+  EXPECT_NE(Error("secret : *").find("input only"), std::string::npos);
+  EXPECT_NE(Error("nothing : *").find("no field"), std::string::npos);
+}
+
+TEST(TemplateTest, StarsAtTheEndsAreWildcards) {
+  EXPECT_EQ(Describe(Tree("text = 'Red*'")), "text >= ? AND text < ?");
+  EXPECT_EQ(Tree("text = 'Red*'").children[0].value, Value(std::string("Red")));
+  EXPECT_EQ(Tree("text = 'Red*'").children[1].value, Value(std::string("Ree")));
+  EXPECT_EQ(Tree("text = '\ud7ff*'").children[1].value, Value(std::string("\ue000")));
+  EXPECT_EQ(Tree("text = 'a\U0010FFFF*'").children[1].value, Value(std::string("b")));
+  EXPECT_EQ(Tree("text = 'a\u007f*'").children[1].value, Value(std::string("a\u0080")));
+  EXPECT_EQ(Describe(Tree("text = '\U0010FFFF*'")), "text >= ?");
+  EXPECT_EQ(Describe(Tree("text = '*'")), "text >= ?");
+  EXPECT_EQ(Describe(Tree("text = '**'")), "text >= ?");
+  EXPECT_EQ(Describe(Tree("text = '*red'")), "text = *?");
+  EXPECT_EQ(Tree("text = '*red'").value, Value(std::string("red")));
+  EXPECT_EQ(Describe(Tree("text : '*e*'")), "text = *?*");
+  EXPECT_EQ(Describe(Tree("text != '*e*'")), "NOT text = *?*");
+  EXPECT_EQ(Describe(Tree("text = '\\*'")), "text = ?");
+  EXPECT_EQ(Tree("text = '\\**'").children[0].value, Value(std::string("*")));
+  EXPECT_EQ(Tree("text = '*\\*'").value, Value(std::string("*")));
+  EXPECT_EQ(Tree("email = '*@Example.COM'").value, Value(std::string("@example.com")));
+  EXPECT_EQ(Describe(Tree("inner.title = '*x'")), "inner.title = *?");
+  EXPECT_EQ(Describe(Tree("labels.k = '*x'")), "labels.? = *?");
+  EXPECT_EQ(Describe(Tree("extra.a = '*x*'")), "extra.? = *?*");
+  EXPECT_EQ(Describe(Tree("uuid = '0189*'")), "uuid >= ? AND uuid < ?");
+}
+
+TEST(TemplateTest, WildcardsElsewhereAreMistakes) {
+  for (const char* text :
+       {"text = 'a*b'", "text = '*a*b*'", "text = '***'", "text < 'a*'", "text >= '*'",
+        "tags : 'a*'", "labels : 'k*'", "extra : 'k*'", "color = 'R*'", "blob = 'AA*'",
+        "time = '2026*'", "uuid = '*0189'", "uuid = '*0189*'"}) {
+    EXPECT_NE(Error(text).find("\\*"), std::string::npos) << text << ": " << Error(text);
+  }
+  EXPECT_NE(Error("text = '*" + std::string(1001, 'a') + "'").find("at most 1000 bytes"),
+            std::string::npos);
+  EXPECT_EQ(Error("text = '" + std::string(1001, 'a') + "*'"), "none");
+}
+
 }  // namespace
 }  // namespace storegate::query
