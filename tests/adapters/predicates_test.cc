@@ -211,6 +211,30 @@ TEST_P(PredicatesCase, StructsCompareWithLiteralsOfTheirOwnType) {
   EXPECT_THAT(Where(*session_, Note(), in), ElementsAre("bool", "number", "truth"));
 }
 
+TEST_P(PredicatesCase, WildcardsMatchTheEndsOfTexts) {
+  const auto note = [&](const std::string& id, const std::string& text) {
+    PutNote(id, "inner { text: '" + text + "' } labels { key: 'k.1' value: '" + text +
+                    "' } data { fields { key: 'a' value { string_value: '" + text + "' } } }");
+  };
+  note("a", "Red Wine");
+  note("b", "red wine");
+  note("c", "Wine, Red\\n");
+  note("d", "R\\303\\251d.*Wine");
+  PutNote("e", "data { fields { key: 'a' value { list_value { values { string_value: 'Red' } } } } }");
+  PutNote("f", "data { fields { key: 'a' value { number_value: 5 } } }");
+  for (const std::string path : {"inner.text", "labels.'k.1'", "data.a"}) {
+    Expect(path + " = 'Red*'", {"a"});
+    Expect(path + " = '*Wine'", {"a", "d"});
+    Expect(path + " = '*Red'", {});
+    Expect(path + " = '*Red\\n'", {"c"});
+    Expect(path + " = '*Wine*'", {"a", "c", "d"});
+    Expect(path + " = '*.\\**'", {"d"});
+    Expect(path + " = 'R\u00e9*'", {"d"});
+    Expect(path + " = '*\u00e9d.\\*Wine'", {"d"});
+    Expect(path + " = '*'", {"a", "b", "c", "d"});
+  }
+}
+
 TEST_P(PredicatesCase, AValueFieldIsComparedAsWhatItHolds) {
   PutNote("a", "value { string_value: 'x' }");
   PutNote("b", "value { number_value: 2 }");
