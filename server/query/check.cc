@@ -70,6 +70,7 @@ class Checker {
                "when of " + method.name + " is wrong: " + parsed.status().message());
       }
     }
+    if (method.aggregate != nullptr) CheckAggregate(method, *method.aggregate);
     for (const schema::RequestPredicate& predicate : method.predicates) {
       const auto* request = predicate.field->containing_type();
       Result<Template> parsed =
@@ -78,6 +79,23 @@ class Checker {
       Report(predicate.location, "where of " + request->name() + "." + predicate.field->name() +
                                      " is wrong: " + parsed.status().message());
     }
+  }
+
+  void CheckAggregate(const schema::Method& method, const schema::Aggregate& aggregate) {
+    const auto report = [&](const char* what, const Status& status) {
+      if (status.ok()) return;
+      Report(method.location,
+             what + std::string(" of ") + method.name + " is wrong: " + status.message());
+    };
+    const schema::Entity& row = aggregate.row.entity;
+    const auto check = [&](const char* what, const std::string& text, const schema::Entity& entity,
+                           const google::protobuf::Descriptor* request) {
+      if (text.empty()) return;
+      report(what, Template::Parse(text, entity, request, nullptr).status());
+    };
+    check("filter", aggregate.filter, *method.entity, method.request->GetDescriptor());
+    check("having", aggregate.having, row, nullptr);
+    report("order_by", ParseOrder(aggregate.order_by, row).status());
   }
 
   std::vector<schema::Diagnostic> diagnostics_;

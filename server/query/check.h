@@ -14,6 +14,7 @@ namespace storegate::query {
 //   `when` of methods: no $
 //   `where` of indexes: no $, and only fields of the entity that are single values
 //   `default_order_by`, `embed_order_by`
+//   `filter`, `having` and `order_by` of aggregates
 std::vector<schema::Diagnostic> CheckTexts(const schema::Schema& schema);
 
 }  // namespace storegate::query

@@ -187,6 +187,8 @@ bool Matches(const Predicate& predicate, const Message& record) {
                  ? text->ends_with(*part)
                  : text->find(*part) != std::string::npos;
     }
+    // Not to be told from one record.
+    case Predicate::Kind::kRelated: return false;
     case Predicate::Kind::kContains: {
       const Value value = At(Find(predicate.path, record));
       const auto* text = std::get_if<std::string>(&value);

@@ -82,6 +82,7 @@ Result<Order> ParseOrder(std::string_view text, const schema::Entity& entity) {
       start = comma + 1;
     }
   }
+  if (entity.id == nullptr) return terms;  // a computed row
   // Nothing behind the id can matter.
   const auto id = std::find_if(terms.begin(), terms.end(),
                                [&](const SortKey& key) { return key.field == entity.id; });

@@ -21,7 +21,7 @@ struct SortKey {
 using Order = std::vector<SortKey>;
 
 // `text` may be empty: the entity's default order. The id is appended ascending
-// where it is missing, and what follows it is dropped. INVALID_ARGUMENT, reason
+// where it is missing, and what follows it is dropped; computed rows have none. INVALID_ARGUMENT, reason
 // INVALID_ORDER_BY, naming the term: an unknown or not sortable field, one that
 // is input only or not stored, the same field twice, a direction that is neither
 // "asc" nor "desc", more than 8 terms, more than 1,024 bytes.

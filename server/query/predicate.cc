@@ -91,6 +91,9 @@ void Append(const Predicate& predicate, bool inside, std::string* out) {
     case Kind::kContains: *out += PathText(predicate.path) + " contains ?"; return;
     case Kind::kEndsWith: *out += PathText(predicate.path) + " = *?"; return;
     case Kind::kIncludes: *out += PathText(predicate.path) + " = *?*"; return;
+    case Kind::kRelated:
+      *out += PathText(predicate.path) + " with ";
+      return Append(predicate.children[0], true, out);
   }
 }
 

@@ -88,6 +88,9 @@ struct Predicate {
     kEndsWith,  // the text at path ends with value, a string that is not empty; in a
                 // Struct: it is a text, and ends so. By code points, not folded
     kIncludes,  // the same, and has it anywhere
+    kRelated,   // path.field is an embed; children[0], a predicate over its entity,
+                // holds for a living record that it would be filled with. Only for
+                // databases with Capabilities::joins
   };
   Kind kind = Kind::kTrue;
   std::vector<Predicate> children;  // kAnd, kOr: two or more

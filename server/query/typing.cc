@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/base/text.h"
+#include "server/query/read_value.h"
 #include "server/base/time.h"
 
 namespace storegate::query {

@@ -55,10 +55,6 @@ Status CheckRequestField(const google::protobuf::FieldDescriptor* field, size_t 
 // naming `field` where it is out of the operand's range.
 Result<Value> FromRequest(Value value, const std::string& field, const Operand& operand);
 
-// The type of a singular field's value, or of a list's elements: wrappers are
-// what they wrap. Empty for what no Value holds: uint64, messages, Structs, maps.
-std::optional<schema::Type> ScalarType(const google::protobuf::FieldDescriptor* descriptor);
-
 // Whether the message type is google.protobuf.<name>.
 bool IsWellKnown(const google::protobuf::Descriptor* type, std::string_view name);
 

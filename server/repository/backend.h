@@ -31,6 +31,9 @@ struct GetRequest {
   const schema::Key* key = nullptr;
   std::vector<KeyValues> values;  // distinct
   bool with_secrets = false;      // the row includes input-only fields (password)
+  // What is read of a row, in order of the entity's fields; empty: all. Found says
+  // what it says all the same.
+  std::vector<const schema::Field*> fields;
   Deadline deadline = Deadline::max();  // of the last caller who waits for it
 };
 
@@ -52,6 +55,42 @@ struct Query {
   int64_t skip = 0;   // rows passed over, after `after`
   int64_t limit = 0;  // rows at most
   bool with_secrets = false;
+  // What is read of a row, in order of the entity's fields, those of `order` and
+  // `each` among them; empty: all.
+  std::vector<const schema::Field*> fields;
+  // Not null: rows are ordered by this field first, and of those with one value of it
+  // there are at most `each_limit` (0: no bound). Without `after` and `skip`.
+  const schema::Field* each = nullptr;
+  int64_t each_limit = 0;
+  Deadline deadline = Deadline::max();
+};
+
+// Groups of rows, and what is computed of each.
+struct AggregateQuery {
+  const schema::Entity* entity = nullptr;
+  query::Predicate where;
+  bool show_deleted = false;
+  const schema::Aggregate* aggregate = nullptr;
+  // One a group: an IANA name where it is a part of a time; "" for UTC.
+  std::vector<std::string> time_zones;
+  query::Predicate having;  // over aggregate->row.entity, and so is the order
+  query::Order order;
+  int64_t limit = 0;
+  Deadline deadline = Deadline::max();
+};
+
+// One of the values that a native query is given; null: none in `values`, and not a
+// list.
+struct NativeParameter {
+  schema::Type type = schema::Type::kString;
+  bool list = false;
+  std::vector<Value> values;
+};
+
+struct NativeQuery {
+  const schema::Entity* entity = nullptr;  // of the store
+  const schema::Native* native = nullptr;
+  std::vector<NativeParameter> parameters;
   Deadline deadline = Deadline::max();
 };
 
@@ -133,6 +172,10 @@ struct Capabilities {
   bool references = false;
   // Sessions have StartGet and FinishGet.
   bool start_get = false;
+  // Predicates may be kRelated, to entities of the same database.
+  bool joins = false;
+  // Aggregate computes more than one value, and parts of times.
+  bool aggregates = false;
 };
 
 // One connection. Used by one thread at a time. Blocking.
@@ -171,6 +214,21 @@ class Session {
   // How many rows match `query`; order, after, skip and limit do not matter.
   virtual Result<int64_t> Count(const Query& query) = 0;
 
+  // One row a group, with the fields of the aggregate's row; without groups exactly
+  // one, also of no rows. Sums of integers past int64: OUT_OF_RANGE, reason
+  // SUM_OUT_OF_RANGE, metadata "field". UNIMPLEMENTED, reason AGGREGATE_UNAVAILABLE,
+  // where the database cannot.
+  virtual Status Aggregate(const AggregateQuery& query, Sink* sink);
+
+  // Rows of a native query, which changes nothing. A column that the row has no field
+  // for is left out. INTERNAL, reason NATIVE_QUERY_FAILED, when the database refuses
+  // the text: the schema is wrong then, not the caller.
+  virtual Status Native(const NativeQuery& query, Sink* sink);
+
+  // How the database would answer List, in its own words. For people and tests.
+  // UNIMPLEMENTED, reason EXPLAIN_UNAVAILABLE, where it does not say.
+  virtual Result<std::string> Explain(const Query& query);
+
   // Independent writes; the session may commit them together, and an error of
   // one never touches another. OK when each write has its outcome; an error (of
   // the commit, say) means that none of them happened, or with UNKNOWN that
@@ -186,6 +244,19 @@ inline Status Session::StartGet(const GetRequest&) {
 }
 inline std::optional<Status> Session::FinishGet(Deadline, class WireSink*, std::vector<Found>*) {
   return StartGet({});
+}
+
+inline Status Session::Aggregate(const AggregateQuery&, Sink*) {
+  return Status(Code::kUnimplemented, "AGGREGATE_UNAVAILABLE",
+                "This database cannot compute over groups of records.");
+}
+inline Status Session::Native(const NativeQuery&, Sink*) {
+  return Status(Code::kUnimplemented, "NATIVE_UNAVAILABLE",
+                "This database has no language for native queries.");
+}
+inline Result<std::string> Session::Explain(const Query&) {
+  return Status(Code::kUnimplemented, "EXPLAIN_UNAVAILABLE",
+                "This database does not say how it answers a query.");
 }
 
 // Numbered migrations as the database sees them (server/migrate/ runs them).

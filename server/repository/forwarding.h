@@ -24,6 +24,13 @@ class ForwardingSession : public Session {
   bool Aged() override { return to_->Aged(); }
   Status List(const Query& query, Sink* sink) override { return to_->List(query, sink); }
   Result<int64_t> Count(const Query& query) override { return to_->Count(query); }
+  Status Aggregate(const AggregateQuery& query, Sink* sink) override {
+    return to_->Aggregate(query, sink);
+  }
+  Status Native(const NativeQuery& query, Sink* sink) override {
+    return to_->Native(query, sink);
+  }
+  Result<std::string> Explain(const Query& query) override { return to_->Explain(query); }
   Status Apply(std::span<Write* const> writes) override { return to_->Apply(writes); }
   int64_t statements() const override { return to_->statements(); }
 

@@ -106,6 +106,14 @@ Result<int64_t> WatchedSession::Count(const Query& query) {
   return Watch(query.entity, 1, [&] { return to().Count(query); });
 }
 
+Status WatchedSession::Aggregate(const AggregateQuery& query, Sink* sink) {
+  return Watch(query.entity, 1, [&] { return to().Aggregate(query, sink); });
+}
+
+Status WatchedSession::Native(const NativeQuery& query, Sink* sink) {
+  return Watch(query.entity, 1, [&] { return to().Native(query, sink); });
+}
+
 Status WatchedSession::Apply(std::span<Write* const> writes) {
   const schema::Entity* entity = nullptr;
   if (!writes.empty() && !writes[0]->mutations.empty()) entity = writes[0]->mutations[0].entity;

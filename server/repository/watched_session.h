@@ -33,6 +33,8 @@ class WatchedSession : public ForwardingSession {
                                   std::vector<Found>* found) override;
   Status List(const Query& query, Sink* sink) override;
   Result<int64_t> Count(const Query& query) override;
+  Status Aggregate(const AggregateQuery& query, Sink* sink) override;
+  Status Native(const NativeQuery& query, Sink* sink) override;
   Status Apply(std::span<Write* const> writes) override;
 
   // What the slow log calls the calls from here on; lives as long as they do.

@@ -36,6 +36,7 @@ void Builder::Build(const std::vector<const FileDescriptor*>& files) {
   for (Entity& entity : schema_->entities) AddIndexes(&entity);
   for (Entity& entity : schema_->entities) ResolveEmbeds(&entity);
   AddStores();
+  FillMessageTypes();  // of computed rows
   CheckUnusedRules(files);
 }
 

@@ -105,6 +105,13 @@ class Builder {
   void AddStores();
   void AddMethod(Store* store, const MethodDescriptor* descriptor);
   bool FindOperation(const Method& method, Operation* operation);
+  bool NameOperation(const Method& method, Operation* operation);
+
+  // computed.cc: rows of aggregates and native queries. aggregates.cc: the former.
+  bool ReadRow(Method* method, ComputedRow* row);
+  bool AddRowField(const Method& method, const FieldDescriptor* descriptor, Entity* row);
+  void ReadNative(Method* method);
+  void ReadAggregate(Method* method);
 
   Schema* schema_;
   std::vector<Diagnostic>* diagnostics_;
@@ -114,6 +121,7 @@ class Builder {
   std::unordered_map<const Descriptor*, Entity*> entities_;
   std::unordered_map<const Descriptor*, MessageType*> messages_;
   std::vector<MessageType*> unfilled_messages_;
+  size_t filled_messages_ = 0;  // of those, from the first
   std::unordered_map<const EnumDescriptor*, EnumType*> enums_;
   std::unordered_set<std::string> names_in_database_;  // of collections and indexes, lower case
 };

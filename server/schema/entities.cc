@@ -153,6 +153,7 @@ void Builder::MakeEntity(Entity* entity) {
   } else if (options.default_page_size() > 0) {
     entity->default_page_size = options.default_page_size();
   }
+  entity->search_index = options.search_index();
 }
 
 void Builder::CheckCollections() {

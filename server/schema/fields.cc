@@ -70,6 +70,10 @@ void Builder::AddFields(Entity* entity) {
     Error(entity->location, entity->name + " has no id; add `string id = 1;` (made by the gateway "
                             "when not given) or `int64 id = 1;` (counted by the database)");
   }
+  if (entity->search_index && entity->searchable.empty()) {
+    Error(entity->location, entity->name + " has search_index, but no field is searchable; give "
+                            "one `searchable: true`");
+  }
   // A record lives until it is deleted for good: the same as ALL.
   for (Field& field : entity->fields) {
     if (field.unique == Unique::kLive && !entity->soft_delete()) field.unique = Unique::kAll;
@@ -245,7 +249,7 @@ const MessageType* Builder::MessageTypeOf(const Descriptor* message) {
 // A queue rather than a recursion: messages may hold themselves, and chains of
 // them may be long.
 void Builder::FillMessageTypes() {
-  for (size_t next = 0; next < unfilled_messages_.size(); ++next) {
+  for (size_t next = filled_messages_; next < unfilled_messages_.size(); ++next) {
     MessageType* type = unfilled_messages_[next];
     const Descriptor* message = type->descriptor;
     if (message->file()->syntax() != pb::FileDescriptor::SYNTAX_PROTO3) {
@@ -266,6 +270,7 @@ void Builder::FillMessageTypes() {
       ApplyNestedOptions(options, shape);
     }
   }
+  filled_messages_ = unfilled_messages_.size();
 }
 
 const EnumType* Builder::EnumTypeOf(const EnumDescriptor* descriptor) {

@@ -19,23 +19,38 @@ bool MethodReader::HasWhere(const FieldDescriptor* field) {
   return field->options().HasExtension(v1::where);
 }
 
+// What has `where` filters, whatever its name.
+const MethodReader::FieldDescriptor* MethodReader::TakeFree(Reading* request, const char* name,
+                                                            const Want& want) {
+  const FieldDescriptor* field = request->message->FindFieldByName(name);
+  return field != nullptr && HasWhere(field) ? nullptr : Take(request, name, want);
+}
+
 void MethodReader::ReadList(Reading* request) {
-  // What has `where` filters, whatever its name.
+  method_->page_size = TakeFree(request, "page_size", Int32());
+  method_->skip = TakeFree(request, "skip", Int32());
+  method_->page = TakeFree(request, "page", Int32());
+  method_->include_total_size = TakeFree(request, "include_total_size", Bool());
+  ReadQuery(request);
+  ReadListResponse();
+}
+
+void MethodReader::ReadStream(Reading* request) {
+  ReadQuery(request);
+  TakeRecords(&response_);
+  method_->next_page_token =
+      Take(&response_, "next_page_token", String(), method_->page_token != nullptr);
+  RefuseRest(response_);
+}
+
+void MethodReader::ReadQuery(Reading* request) {
   ReadPredicates(request);
-  auto take = [&](const char* name, const Want& want) -> const FieldDescriptor* {
-    const FieldDescriptor* field = request->message->FindFieldByName(name);
-    if (field != nullptr && HasWhere(field)) return nullptr;
-    return Take(request, name, want);
-  };
-  method_->page_size = take("page_size", Int32());
-  method_->page_token = take("page_token", String());
-  method_->skip = take("skip", Int32());
-  method_->page = take("page", Int32());
-  method_->filter = take("filter", String());
-  method_->order_by = take("order_by", String());
-  method_->include_total_size = take("include_total_size", Bool());
-  method_->search = take("search", String());
-  if (entity_.soft_delete()) method_->show_deleted = take("show_deleted", Bool());
+  method_->page_token = TakeFree(request, "page_token", String());
+  method_->filter = TakeFree(request, "filter", String());
+  method_->order_by = TakeFree(request, "order_by", String());
+  method_->search = TakeFree(request, "search", String());
+  if (entity_.soft_delete()) method_->show_deleted = TakeFree(request, "show_deleted", Bool());
+  TakeMasks(request, true);
   if (method_->search != nullptr && entity_.searchable.empty()) {
     report_(LocationOf(method_->search),
             Label(method_->search) + " has nothing to search: no field of " + entity_.name +
@@ -45,7 +60,6 @@ void MethodReader::ReadList(Reading* request) {
     const FieldDescriptor* field = request->message->field(i);
     if (request->taken.count(field) == 0) ReadEquality(request, field);
   }
-  ReadListResponse();
 }
 
 void MethodReader::ReadPredicates(Reading* request) {

@@ -116,10 +116,10 @@ void MethodReader::RefuseRest(const Reading& reading, const std::string& advice)
 
 void MethodReader::Read() {
   const Operation operation = method_->operation;
-  bool predicates = operation == Operation::kList;
+  bool predicates = operation == Operation::kList || operation == Operation::kStream;
   switch (operation) {
     case Operation::kCreate:
-      ReadCreate(request_.message, &method_->record);
+      ReadCreate(&request_, &method_->record);
       ReturnsRecord(false);
       break;
     case Operation::kBatchCreate: ReadBatchCreate(&request_); break;
@@ -130,16 +130,21 @@ void MethodReader::Read() {
         method_->missing_ids = Take(&response_, "missing_ids", Repeated(Like(*entity_.id)));
       }
       TakeShowDeleted(&request_);
+      TakeMasks(&request_, true);
       RefuseRest(request_);
       TakeRecords(&response_);
       RefuseRest(response_);
       break;
     case Operation::kList: ReadList(&request_); break;
+    case Operation::kStream: ReadStream(&request_); break;
+    case Operation::kAggregate:
+    case Operation::kNative: break;  // computed.cc
     case Operation::kUpdate:
       method_->record = Take(&request_, one_, Message(entity_.full_name), true);
       method_->update_mask =
           Take(&request_, "update_mask", Message("google.protobuf.FieldMask"), true);
       method_->allow_missing = Take(&request_, "allow_missing", Bool());
+      TakeMasks(&request_, false);
       RefuseRest(request_);
       ReturnsRecord(false);
       break;
@@ -173,10 +178,28 @@ void MethodReader::Read() {
   }
 }
 
-void MethodReader::ReadCreate(const Descriptor* message, const FieldDescriptor** record) {
-  Reading reading{message, {}};
-  *record = Take(&reading, one_, Message(entity_.full_name), true);
-  RefuseRest(reading);
+void MethodReader::ReadCreate(Reading* request, const FieldDescriptor** record) {
+  *record = Take(request, one_, Message(entity_.full_name), true);
+  // Those of a batch answer with what was created alone.
+  if (request == &request_) {
+    TakeMasks(request, false);
+  } else if (const FieldDescriptor* include = request->message->FindFieldByName("include")) {
+    request->taken.insert(include);
+  }
+  RefuseRest(*request);
+}
+
+void MethodReader::TakeMasks(Reading* request, bool read_mask) {
+  const Want mask = Message("google.protobuf.FieldMask");
+  method_->include = TakeFree(request, "include", mask);
+  if (read_mask) method_->read_mask = TakeFree(request, "read_mask", mask);
+  if (method_->include == nullptr) return;
+  for (const Field& field : entity_.fields) {
+    if (!field.stored()) return;
+  }
+  report_(LocationOf(method_->include),
+          Label(method_->include) + " has nothing to include: no field of " + entity_.name +
+              " has `embed` or `count`; remove it");
 }
 
 void MethodReader::ReadBatchCreate(Reading* request) {
@@ -185,7 +208,8 @@ void MethodReader::ReadBatchCreate(Reading* request) {
             true};
   method_->requests = Take(request, "requests", item, true);
   if (method_->requests != nullptr) {
-    ReadCreate(method_->requests->message_type(), &method_->item_record);
+    Reading item_request{method_->requests->message_type(), {}};
+    ReadCreate(&item_request, &method_->item_record);
   }
   method_->allow_partial = Take(request, "allow_partial", Bool());
   RefuseRest(*request);
@@ -206,8 +230,10 @@ void MethodReader::ReadBatchCreate(Reading* request) {
 
 void MethodReader::ReadGet(Reading* request) {
   TakeShowDeleted(request);
+  TakeMasks(request, true);
   ReadKeys(request);
-  RefuseRest(*request, "the fields of an id or of a unique index do, and show_deleted");
+  RefuseRest(*request, "the fields of an id or of a unique index do, show_deleted, include and "
+                       "read_mask");
   ReturnsRecord(false);
 }
 

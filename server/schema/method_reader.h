@@ -52,10 +52,16 @@ class MethodReader {
   void RefuseRest(const Reading& reading, const std::string& advice = "");
   void Missing(const Descriptor* message, const std::string& what);
 
-  void ReadCreate(const Descriptor* message, const FieldDescriptor** record);
+  void ReadCreate(Reading* request, const FieldDescriptor** record);
   void ReadBatchCreate(Reading* request);
   void ReadGet(Reading* request);
   void ReadList(Reading* request);
+  void ReadStream(Reading* request);
+  // What List and Stream share.
+  void ReadQuery(Reading* request);
+  // As Take, but for fields with `where`.
+  const FieldDescriptor* TakeFree(Reading* request, const char* name, const Want& want);
+  void TakeMasks(Reading* request, bool read_mask);
   void ReadListResponse();
   void ReadPredicates(Reading* request);
   void ReadEquality(Reading* request, const FieldDescriptor* field);

@@ -226,6 +226,7 @@ struct Entity {
 
   std::string default_order_by;
   int default_page_size = 50;
+  bool search_index = false;  // searchable fields have an index for `search`
   Location location;
 
   bool soft_delete() const { return delete_time != nullptr; }
@@ -243,9 +244,56 @@ enum class Operation {
   kUndelete,
   kPurge,
   kVerifyPassword,
+  kStream,
+  kAggregate,
+  kNative,
 };
 
 struct Store;
+
+// Rows that a query computes: one element of the response's repeated message. As an
+// entity that no table keeps, so that what reads rows, compiles predicates and sorts
+// works on it: its columns are the fields' names, and it has no id and no collection.
+// A field that a row may lack is kOptional, whatever the message says.
+struct ComputedRow {
+  Entity entity;
+};
+
+// One value that records are grouped by.
+struct GroupBy {
+  enum class Unit { kValue, kYear, kMonth, kDay, kHour };
+  const Field* field = nullptr;
+  Unit unit = Unit::kValue;
+  // Of parts of a time: an IANA name, "" for UTC; or the request's string that has it.
+  std::string time_zone;
+  const google::protobuf::FieldDescriptor* time_zone_field = nullptr;
+  const Field* into = nullptr;  // of the row
+};
+
+// One value that is computed of a group.
+struct Compute {
+  enum class Function { kCount, kSum, kAverage, kMinimum, kMaximum, kDistinct };
+  Function function = Function::kCount;
+  const Field* field = nullptr;  // null for kCount
+  const Field* into = nullptr;   // of the row
+};
+
+struct Aggregate {
+  ComputedRow row;
+  std::string filter, having;  // checked at start; the second is over the row
+  std::string order_by;        // over the row
+  std::vector<GroupBy> groups;
+  std::vector<Compute> computes;
+  int limit = 0;  // 0: as many as there are
+};
+
+// A query in a database's own language. Empty: none for that kind.
+struct Native {
+  ComputedRow row;
+  std::string postgres, sqlite, mongodb;
+  // What $1, $2 … are: the request's fields in order of number.
+  std::vector<const google::protobuf::FieldDescriptor*> parameters;
+};
 
 // A field of a List request that filters: its predicate applies when it is set.
 struct RequestPredicate {
@@ -267,6 +315,9 @@ struct Method {
   const google::protobuf::Message* request = nullptr;   // prototypes
   const google::protobuf::Message* response = nullptr;
   std::string when;
+  // Of kAggregate and kNative; else null.
+  std::shared_ptr<const Aggregate> aggregate;
+  std::shared_ptr<const Native> native;
   Location location;
 
   // Request. `record` is the entity in Create and Update; `requests` the list of
@@ -289,6 +340,8 @@ struct Method {
   const google::protobuf::FieldDescriptor* order_by = nullptr;
   const google::protobuf::FieldDescriptor* include_total_size = nullptr;
   const google::protobuf::FieldDescriptor* search = nullptr;
+  const google::protobuf::FieldDescriptor* include = nullptr;    // FieldMasks
+  const google::protobuf::FieldDescriptor* read_mask = nullptr;
   const google::protobuf::FieldDescriptor* password = nullptr;
   std::vector<RequestPredicate> predicates;
 
@@ -300,8 +353,8 @@ struct Method {
   };
   std::vector<RequestKey> keys;
 
-  // Response. `records` is the entity, repeated, in lists and batches; `result`
-  // the entity in VerifyPassword's.
+  // Response. `records` is the entity, repeated, in lists and batches, and the computed
+  // row in aggregates and native queries; `result` the entity in VerifyPassword's.
   bool returns_record = false;  // the response is the entity itself
   bool returns_empty = false;   // google.protobuf.Empty
   const google::protobuf::FieldDescriptor* records = nullptr;

@@ -23,6 +23,9 @@ std::optional<Operation> OperationOf(v1::Operation option) {
     case v1::UNDELETE: return Operation::kUndelete;
     case v1::PURGE: return Operation::kPurge;
     case v1::VERIFY_PASSWORD: return Operation::kVerifyPassword;
+    case v1::STREAM: return Operation::kStream;
+    case v1::AGGREGATE: return Operation::kAggregate;
+    case v1::NATIVE: return Operation::kNative;
     default: return std::nullopt;
   }
 }
@@ -37,7 +40,8 @@ std::vector<std::pair<std::string, Operation>> KnownNames(const Entity& entity) 
           {"Delete" + entity.name, Operation::kDelete},
           {"Undelete" + entity.name, Operation::kUndelete},
           {"Purge" + entity.name, Operation::kPurge},
-          {"VerifyPassword", Operation::kVerifyPassword}};
+          {"VerifyPassword", Operation::kVerifyPassword},
+          {"Stream" + entity.plural, Operation::kStream}};
 }
 
 }  // namespace
@@ -92,23 +96,56 @@ void Builder::AddMethod(Store* store, const MethodDescriptor* descriptor) {
   if (!method->when.empty()) {
     method->location =
         LocationOfOption(descriptor, {v1::kMethodFieldNumber, v1::MethodOptions::kWhenFieldNumber});
-    if (method->operation != Operation::kVerifyPassword && method->operation != Operation::kList) {
-      Error(method->location, method->name + " has `when`, which is for List and VerifyPassword");
+    if (method->operation != Operation::kVerifyPassword && method->operation != Operation::kList &&
+        method->operation != Operation::kStream) {
+      Error(method->location,
+            method->name + " has `when`, which is for List, Stream and VerifyPassword");
     }
   }
   MethodReader(method, [this](const Location& where, std::string message) {
     Error(where, std::move(message));
   }).Read();
+  if (method->operation == Operation::kAggregate) ReadAggregate(method);
+  if (method->operation == Operation::kNative) ReadNative(method);
 }
 
 bool Builder::FindOperation(const Method& method, Operation* operation) {
   const MethodDescriptor* descriptor = method.descriptor;
-  if (descriptor->client_streaming() || descriptor->server_streaming()) {
-    Error(method.location, method.name + " is a stream, which has no meaning in a store; remove "
-                                         "`stream` and use List with its pages");
+  if (!NameOperation(method, operation)) return false;
+  if (descriptor->client_streaming()) {
+    Error(method.location, method.name + " takes a stream, which has no meaning in a store; remove "
+                                         "`stream` and use a batch");
     return false;
   }
+  const bool streams = *operation == Operation::kStream;
+  if (streams == descriptor->server_streaming()) return true;
+  Error(method.location,
+        streams ? method.name + " must return a stream; write `returns (stream …)`"
+                : method.name + " returns a stream, which has no meaning there; remove `stream`, "
+                                "or make it a Stream method, which sends what a List pages through");
+  return false;
+}
+
+bool Builder::NameOperation(const Method& method, Operation* operation) {
+  const MethodDescriptor* descriptor = method.descriptor;
   const v1::Operation option = descriptor->options().GetExtension(v1::method).operation();
+  const bool aggregate = descriptor->options().HasExtension(v1::aggregate);
+  const bool native = descriptor->options().HasExtension(v1::native);
+  if (aggregate || native) {
+    *operation = aggregate ? Operation::kAggregate : Operation::kNative;
+    const v1::Operation said = aggregate ? v1::AGGREGATE : v1::NATIVE;
+    if (!(aggregate && native) && (option == v1::OPERATION_UNSPECIFIED || option == said)) {
+      return true;
+    }
+    Error(method.location, method.name + " has more than one of (storegate.v1.aggregate), "
+                                         "(storegate.v1.native) and an operation; keep one");
+    return false;
+  }
+  if (option == v1::AGGREGATE || option == v1::NATIVE) {
+    Error(method.location, method.name + " has an operation that its option says; write "
+                                         "(storegate.v1.aggregate) or (storegate.v1.native)");
+    return false;
+  }
   if (option != v1::OPERATION_UNSPECIFIED) {
     std::optional<Operation> known = OperationOf(option);
     if (known) *operation = *known;

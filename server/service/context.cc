@@ -11,6 +11,26 @@
 namespace storegate::service {
 namespace {
 
+void PlanAggregate(const schema::Method& method, MethodPlan* plan) {
+  const schema::Aggregate& aggregate = *method.aggregate;
+  const schema::Entity& row = aggregate.row.entity;
+  if (!aggregate.filter.empty()) {
+    plan->filter.push_back(query::Template::Parse(aggregate.filter, *method.entity,
+                                                  method.request->GetDescriptor(), nullptr));
+  }
+  if (!aggregate.having.empty()) {
+    plan->having.push_back(query::Template::Parse(aggregate.having, row, nullptr, nullptr));
+  }
+  if (Result<query::Order> order = query::ParseOrder(aggregate.order_by, row); order.ok()) {
+    plan->row_order = *std::move(order);
+  }
+  // Groups differ in what they are groups of: with that the order is total.
+  for (const schema::GroupBy& group : aggregate.groups) {
+    const auto same = [&](const query::SortKey& key) { return key.field == group.into; };
+    if (std::ranges::none_of(plan->row_order, same)) plan->row_order.push_back({group.into, false});
+  }
+}
+
 MethodPlan MakePlan(const schema::Method& method) {
   MethodPlan plan;
   for (const schema::RequestPredicate& predicate : method.predicates) {
@@ -21,6 +41,7 @@ MethodPlan MakePlan(const schema::Method& method) {
   if (!method.when.empty()) {
     plan.when.push_back(query::Template::Parse(method.when, *method.entity, nullptr, nullptr));
   }
+  if (method.aggregate != nullptr) PlanAggregate(method, &plan);
   if (method.password != nullptr) {
     for (const schema::Field& field : method.entity->fields) {
       if (!field.password) continue;

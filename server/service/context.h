@@ -31,6 +31,9 @@ struct MethodPlan {
   std::vector<Result<query::Template>> predicates;
   // Of `when`; empty when there is none.
   std::vector<Result<query::Template>> when;
+  // Aggregates: which records, which rows, in which order.
+  std::vector<Result<query::Template>> filter, having;
+  query::Order row_order;
   // VerifyPassword: the entity's password field.
   const schema::Field* password = nullptr;
 };
@@ -103,5 +106,8 @@ void Delete(const CallPtr& call);
 void Undelete(const CallPtr& call);
 void Purge(const CallPtr& call);
 void VerifyPassword(const CallPtr& call);
+void Stream(const CallPtr& call);
+void Aggregate(const CallPtr& call);
+void Native(const CallPtr& call);
 
 }  // namespace storegate::service

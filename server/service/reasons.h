@@ -37,6 +37,10 @@ inline constexpr std::string_view kUpdateMaskRequired = "UPDATE_MASK_REQUIRED";
 inline constexpr std::string_view kInvalidUpdateMask = "INVALID_UPDATE_MASK";
 // An etag is not one that this gateway gave out; read the record again.
 inline constexpr std::string_view kInvalidEtag = "INVALID_ETAG";
+// include or read_mask names what is not there, or cannot be included.
+inline constexpr std::string_view kInvalidMask = "INVALID_MASK";
+// No name of the IANA time zone database; write one, as "Europe/Berlin".
+inline constexpr std::string_view kInvalidTimeZone = "INVALID_TIME_ZONE";
 // Two of page_token, page and skip; send one.
 inline constexpr std::string_view kPagingConflict = "PAGING_CONFLICT";
 
@@ -63,6 +67,8 @@ inline constexpr std::string_view kRecordReferenced = "RECORD_REFERENCED";
 inline constexpr std::string_view kTooManyElements = "TOO_MANY_ELEMENTS";
 // RESOURCE_EXHAUSTED: the answer would be more than clients take; ask for less.
 inline constexpr std::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
+// RESOURCE_EXHAUSTED: an aggregate has more groups than an answer holds; narrow it.
+inline constexpr std::string_view kTooManyGroups = "TOO_MANY_GROUPS";
 // RESOURCE_EXHAUSTED: too much is waiting; retry after the delay given.
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";
 // RESOURCE_EXHAUSTED: no memory for a password hash; retry after the delay given.

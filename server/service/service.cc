@@ -22,6 +22,9 @@ void Run(const CallPtr& call) {
     case schema::Operation::kUndelete: return Undelete(call);
     case schema::Operation::kPurge: return Purge(call);
     case schema::Operation::kVerifyPassword: return VerifyPassword(call);
+    case schema::Operation::kStream: return Stream(call);
+    case schema::Operation::kAggregate: return Aggregate(call);
+    case schema::Operation::kNative: return Native(call);
   }
 }
 

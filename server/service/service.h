@@ -58,6 +58,10 @@ struct Call {
   // Create and BatchCreate keep create_time, update_time and delete_time of the
   // records where they are given. For `storegate seed`, never for remote callers.
   bool keep_times = false;
+  // Takes one message of the answer of a method that streams; null for others. `sent`
+  // is called once, from any thread: true when the next may follow, false when nobody
+  // takes any more. `done` ends the stream, and is called with no response.
+  std::function<void(std::string message, std::function<void(bool)> sent)> send;
   std::function<void(const Status&, std::string response)> done;
 };
 

@@ -366,6 +366,8 @@ Filter Compiled(const Predicate& predicate) {
     case Predicate::Kind::kContains: return Contains(predicate.path, predicate.value);
     case Predicate::Kind::kEndsWith:
     case Predicate::Kind::kIncludes: return HasText(predicate);
+    // Collections are not joined.
+    case Predicate::Kind::kRelated: return std::nullopt;
   }
   return std::nullopt;
 }

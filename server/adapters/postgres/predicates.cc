@@ -126,6 +126,7 @@ class Compiler {
       case Predicate::Kind::kContains: return Contains(path, predicate.value);
       case Predicate::Kind::kEndsWith:
       case Predicate::Kind::kIncludes: return HasText(predicate);
+      case Predicate::Kind::kRelated: return false;
     }
     return false;
   }

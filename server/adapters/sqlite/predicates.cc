@@ -111,6 +111,7 @@ class Compiler {
       case Predicate::Kind::kContains: return Contains(predicate.path, predicate.value);
       case Predicate::Kind::kEndsWith:
       case Predicate::Kind::kIncludes: return HasText(predicate);
+      case Predicate::Kind::kRelated: return false;
     }
     return false;
   }
