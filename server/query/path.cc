@@ -32,6 +32,9 @@ bool IsKeyText(const std::string& text, const FieldDescriptor* key) {
   }
 }
 
+// Records of records, at most.
+constexpr size_t kMaxThrough = 4;
+
 Status CheckField(const schema::Field& field, const PathPart& part, const schema::Entity& entity) {
   const std::string name = entity.name + "." + field.name;
   if (!field.stored()) {
@@ -49,21 +52,36 @@ Status CheckField(const schema::Field& field, const PathPart& part, const schema
 }  // namespace
 
 Result<ResolvedPath> ResolvePath(const std::vector<PathPart>& parts, const schema::Entity& entity) {
-  const schema::Field* field = entity.Find(parts[0].text);
-  if (field == nullptr) {
-    return FilterError(parts[0].position, entity.name + " has no field " + Quoted(parts[0].text));
-  }
-  if (Status status = CheckField(*field, parts[0], entity); !status.ok()) return status;
-
   ResolvedPath resolved;
-  resolved.written = field->name;
+  const schema::Entity* home = &entity;
+  const schema::Field* field = nullptr;
+  size_t at = 0;
+  for (;; ++at) {
+    field = home->Find(parts[at].text);
+    if (field == nullptr) {
+      return FilterError(parts[at].position,
+                         home->name + " has no field " + Quoted(parts[at].text));
+    }
+    if (!resolved.written.empty()) resolved.written += '.';
+    resolved.written += field->name;
+    if (field->role != schema::Role::kEmbed) break;
+    if (resolved.through.size() == kMaxThrough) {
+      return FilterError(parts[at].position, "a path goes through at most " +
+                                                 std::to_string(kMaxThrough) + " other records");
+    }
+    resolved.through.push_back(field);
+    if (at + 1 == parts.size()) return resolved;
+    home = field->embed_entity;
+  }
+  if (Status status = CheckField(*field, parts[at], *home); !status.ok()) return status;
+
   Path& path = resolved.path;
   path.field = field;
   const schema::Shape* shape = field;
   Type type = field->type;
   Presence presence = field->presence;
   if (presence == Presence::kMap) resolved.map_key = field->key;
-  for (size_t i = 1; i < parts.size(); ++i) {
+  for (size_t i = at + 1; i < parts.size(); ++i) {
     const PathPart& part = parts[i];
     if (presence == Presence::kRepeated) {
       return FilterError(part.position,

@@ -20,6 +20,7 @@ struct Template::Node {
   Syntax::Kind kind = Syntax::Kind::kComparison;
   std::vector<Node> children;
   // kComparison:
+  std::vector<const schema::Field*> through;  // embeds that lead to what is compared
   Path path;
   Operator op = Operator::kEq;
   Operand operand;
@@ -32,6 +33,38 @@ struct Template::Node {
 };
 
 namespace {
+
+// Holds where it does for a record that the embeds lead to.
+Predicate Related(const std::vector<const schema::Field*>& through, Predicate predicate) {
+  for (auto embed = through.rbegin(); embed != through.rend(); ++embed) {
+    Predicate related;
+    related.kind = Predicate::Kind::kRelated;
+    related.path.field = *embed;
+    related.path.type = schema::Type::kMessage;
+    related.path.presence = (*embed)->presence;
+    related.children.push_back(std::move(predicate));
+    predicate = std::move(related);
+  }
+  return predicate;
+}
+
+// What a path through other records may be compared by.
+Status CheckThrough(const ResolvedPath& resolved, const Comparison& comparison) {
+  const bool presence = comparison.values[0].kind == TokenKind::kStar;
+  if (resolved.path.field == nullptr && !presence) {
+    return FilterError(comparison.path.back().position,
+                       resolved.written + " is a record; compare one of its fields, or ask "
+                                          "whether it is there with : *");
+  }
+  if (presence || (comparison.op == Operator::kHas && comparison.values.size() == 1)) return {};
+  for (const schema::Field* embed : resolved.through) {
+    if (embed->presence != schema::Presence::kRepeated) continue;
+    return FilterError(comparison.path.back().position,
+                       resolved.written + " may be of many records; ask whether one has the "
+                                          "value with :");
+  }
+  return {};
+}
 
 Predicate IsSetAt(const Path& path) {
   Predicate predicate;
@@ -70,8 +103,8 @@ Predicate Compile(const Path& path, Operator op, const Operand& operand,
   }
   switch (op) {
     case Operator::kEq:
+    case Operator::kNe:  // whose complement is taken outside
     case Operator::kHas: break;
-    case Operator::kNe: return Predicate::Not(std::move(predicate));
     case Operator::kLt: predicate.op = Compare::kLt; break;
     case Operator::kLe: predicate.op = Compare::kLe; break;
     case Operator::kGt: predicate.op = Compare::kGt; break;
@@ -152,8 +185,10 @@ struct Template::Builder {
   static Result<Node> Comparison(const query::Comparison& comparison, const Context& context) {
     Result<ResolvedPath> resolved = ResolvePath(comparison.path, context.entity);
     if (!resolved.ok()) return resolved.status();
+    if (Status status = CheckThrough(*resolved, comparison); !status.ok()) return status;
     Node node;
     node.op = comparison.op;
+    node.through = std::move(resolved->through);
     if (comparison.values[0].kind == TokenKind::kStar) {
       node.path = std::move(resolved->path);
       return node;
@@ -205,14 +240,23 @@ struct Template::Builder {
   }
 
   static Result<std::optional<Predicate>> BindComparison(const Node& node, const Message* request) {
+    Result<std::optional<Predicate>> bound = BindValues(node, request);
+    if (!bound.ok() || !*bound) return bound;
+    Predicate predicate = Related(node.through, **std::move(bound));
+    return std::optional(node.op == Operator::kNe ? Predicate::Not(std::move(predicate))
+                                                  : std::move(predicate));
+  }
+
+  // As if != were =.
+  static Result<std::optional<Predicate>> BindValues(const Node& node, const Message* request) {
     std::vector<Value> values = node.literals;
     if (node.request == nullptr) {
-      if (values.empty()) return std::optional(IsSetAt(node.path));
+      if (values.empty()) {
+        return std::optional(node.path.field == nullptr ? Predicate::True() : IsSetAt(node.path));
+      }
       if (node.match != Match::kWhole) {
-        Predicate matched =
-            MatchText(node.path, node.match, std::get<std::string>(std::move(values[0])));
-        return std::optional(node.op == Operator::kNe ? Predicate::Not(std::move(matched))
-                                                      : std::move(matched));
+        return std::optional(
+            MatchText(node.path, node.match, std::get<std::string>(std::move(values[0]))));
       }
     } else {
       if (request == nullptr || IsUnset(*request, node.request, node.self)) {

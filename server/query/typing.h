@@ -16,14 +16,16 @@
 namespace storegate::query {
 
 struct ResolvedPath {
-  Path path;
+  // Embeds that lead to the entity that `path` is of, in order.
+  std::vector<const schema::Field*> through;
+  Path path;  // of no field where it ends at an embed
   std::string written;  // "outer.title", for messages
   // Of the map that the path leads to or through last; null elsewhere.
   const google::protobuf::FieldDescriptor* map_key = nullptr;
 };
 
-// FilterError: an unknown field; one that is not stored, input only, or the
-// etag; a name below something that has none.
+// FilterError: an unknown field; one that is not stored and no embed, input only, or the
+// etag; a name below something that has none; too many embeds.
 Result<ResolvedPath> ResolvePath(const std::vector<PathPart>& parts, const schema::Entity& entity);
 
 // What one value on the right of an operator must be.

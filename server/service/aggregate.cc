@@ -7,6 +7,7 @@
 #include "server/query/read_value.h"
 #include "server/repository/wire_sink.h"
 #include "server/service/context.h"
+#include "server/service/joins.h"
 #include "server/service/reasons.h"
 #include "server/service/reflect.h"
 #include "server/service/violations.h"
@@ -116,6 +117,9 @@ void Aggregate(const CallPtr& call) {
   if (status.ok()) status = BindInto(plan.having, nullptr, &query->having);
   if (status.ok()) status = ReadTimeZones(aggregate, *call->request, &query->time_zones);
   if (!status.ok()) return call->Fail(status);
+  if (status = CheckJoins(*call->context, call->entity(), query->where); !status.ok()) {
+    return call->Fail(status);
+  }
   query->entity = &call->entity();
   query->aggregate = &aggregate;
   query->order = plan.row_order;

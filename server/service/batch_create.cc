@@ -190,6 +190,7 @@ Status PrepareItems(const BatchPtr& batch) {
   const CallPtr& call = batch->call;
   const FieldDescriptor* requests = call->method().requests;
   const FieldDescriptor* record = call->method().item_record;
+  const FieldDescriptor* include = requests->message_type()->FindFieldByName("include");
   const int count = call->request->GetReflection()->FieldSize(*call->request, requests);
   batch->items.resize(static_cast<size_t>(count));
   Violations all;
@@ -201,6 +202,11 @@ Status PrepareItems(const BatchPtr& batch) {
     Violations* violations = batch->partial ? &own : &all;
     Message* request = MutableMessageAt(call->request, requests, i);
     const Path element(list, i), path(element, record->name());
+    if (include != nullptr && IsSet(*request, include)) {
+      violations->Add(Path(element, include->name()),
+                      "not in a batch, which answers with what was created alone",
+                      reason::kInvalidMask);
+    }
     if (!IsSet(*request, record)) {
       violations->Add(path, "required, but not set");
     } else {

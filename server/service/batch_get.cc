@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "server/repository/wire_sink.h"
+#include "server/base/wire_fields.h"
 #include "server/service/context.h"
+#include "server/service/include.h"
 #include "server/service/reasons.h"
 #include "server/service/reflect.h"
 #include "server/service/validate.h"
@@ -16,6 +18,7 @@ using repository::Found;
 
 // What is asked for: distinct ids, and for each place in the answer which.
 struct Asked {
+  Selection selection;
   repository::GetRequest request;
   std::vector<size_t> order;
   bool show_deleted = false;
@@ -80,16 +83,17 @@ void AddMissing(const Value& id, const FieldDescriptor* field, Message* rest) {
   }
 }
 
-Status Answer(const CallPtr& call, const Asked& asked, const std::vector<Found>& found,
-              std::string* response) {
+// The answer from one record a value, empty where there is none to show; each as the
+// response holds it.
+Status Answer(const CallPtr& call, const Asked& asked,
+              const std::vector<std::string_view>& records, std::string* response) {
   const FieldDescriptor* missing = call->method().missing_ids;
   Message* rest = call->method().response->New(&call->arena);
-  std::vector<bool> listed(found.size());
+  std::vector<bool> listed(records.size());
   for (size_t which : asked.order) {
-    const Found& row = found[which];
-    if (row.found && (!row.deleted || asked.show_deleted)) {
-      if (response->size() + (row.end - row.begin) > kMaxResponseBytes) return TooLarge();
-      response->append(call->rows, row.begin, row.end - row.begin);
+    if (!records[which].empty()) {
+      if (response->size() + records[which].size() > kMaxResponseBytes) return TooLarge();
+      response->append(records[which]);
     } else if (!listed[which]) {
       listed[which] = true;
       if (missing != nullptr) AddMissing(asked.request.values[which][0], missing, rest);
@@ -99,6 +103,36 @@ Status Answer(const CallPtr& call, const Asked& asked, const std::vector<Found>&
   return {};
 }
 
+void Finish(const CallPtr& call, const Asked& asked,
+            const std::vector<std::string_view>& records) {
+  std::string response;
+  Status answered = Answer(call, asked, records, &response);
+  answered.ok() ? call->Succeed(std::move(response)) : call->Fail(answered);
+}
+
+// Where rows are not yet what the caller wants of them.
+void FillAndFinish(const CallPtr& call, const std::shared_ptr<const Asked>& asked,
+                   const std::vector<std::string_view>& records, int list_field) {
+  auto rows = std::make_shared<std::vector<std::string>>();
+  auto places = std::make_shared<std::vector<size_t>>();
+  for (size_t i = 0; i < records.size(); ++i) {
+    wire::Field element;
+    if (std::string_view in = records[i]; !wire::NextField(&in, &element)) continue;
+    rows->emplace_back(element.content);
+    places->push_back(i);
+  }
+  const size_t count = records.size();
+  FillIncluded(call, asked->selection, rows,
+               [call, asked, rows, places, count, list_field](const Status& status) {
+                 if (!status.ok()) return call->Fail(status);
+                 std::vector<std::string> elements(count);
+                 for (size_t i = 0; i < rows->size(); ++i) {
+                   wire::AppendBytes(list_field, (*rows)[i], &elements[(*places)[i]]);
+                 }
+                 Finish(call, *asked, {elements.begin(), elements.end()});
+               });
+}
+
 }  // namespace
 
 void BatchGet(const CallPtr& call) {
@@ -106,6 +140,10 @@ void BatchGet(const CallPtr& call) {
   Status status = call->Parse(/*write=*/false, method.ids);
   if (!status.ok()) return call->Fail(status);
   auto asked = std::make_shared<Asked>();
+  Result<Selection> selection = ReadSelection(method, *call->request);
+  if (!selection.ok()) return call->Fail(selection.status());
+  asked->selection = *std::move(selection);
+  asked->request.fields = asked->selection.read();
   if (status = ReadIds(call, asked.get()); !status.ok()) return call->Fail(status);
   if (asked->order.empty()) return call->Succeed("");
 
@@ -117,8 +155,8 @@ void BatchGet(const CallPtr& call) {
   task.settled = call->call.settled;
   task.run = [call, asked](const Status& status, repository::Session* session) {
     if (!status.ok()) return call->Fail(status);
-    const FieldDescriptor* records = call->method().records;
-    repository::WireSink sink(&call->rows, records == nullptr ? 0 : records->number());
+    const int records_number = call->method().records->number();
+    repository::WireSink sink(&call->rows, records_number);
     sink.SetEntity(&call->entity());
     // A thousand records of a megabyte must not be held only to be refused.
     sink.StopAfter(kMaxResponseBytes);
@@ -126,10 +164,14 @@ void BatchGet(const CallPtr& call) {
     Status got = session->Get(asked->request, &sink, &found);
     if (!got.ok()) return call->Fail(got);
     if (sink.full()) return call->Fail(TooLarge());
-    std::string response;
-    got = Answer(call, *asked, found, &response);
-    if (!got.ok()) return call->Fail(got);
-    call->Succeed(std::move(response));
+    std::vector<std::string_view> records(found.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      if (!found[i].found || (found[i].deleted && !asked->show_deleted)) continue;
+      records[i] = std::string_view(call->rows).substr(found[i].begin,
+                                                       found[i].end - found[i].begin);
+    }
+    if (asked->selection.trivial()) return Finish(call, *asked, records);
+    FillAndFinish(call, asked, records, records_number);
   };
   call->executor().Submit(std::move(task));
 }

@@ -53,6 +53,25 @@ MethodPlan MakePlan(const schema::Method& method) {
   return plan;
 }
 
+std::unique_ptr<const schema::Aggregate> MakeCount(const schema::Field& count) {
+  auto aggregate = std::make_unique<schema::Aggregate>();
+  schema::Entity& row = aggregate->row.entity;
+  row.name = count.entity->name + "." + count.name;
+  for (const schema::Field* source : {count.count, &count}) {
+    schema::Field& field = row.fields.emplace_back(*source);
+    field.entity = &row;
+    field.index = static_cast<int>(row.fields.size()) - 1;
+    field.name = field.column = source == &count ? "count" : "counted";
+    field.role = schema::Role::kData;
+    field.presence = schema::Presence::kOptional;
+    field.references.reset();
+    row.stored.push_back(&field);
+  }
+  aggregate->groups.push_back({count.count, {}, {}, nullptr, row.stored[0]});
+  aggregate->computes.push_back({schema::Compute::Function::kCount, nullptr, row.stored[1]});
+  return aggregate;
+}
+
 std::string ValueText(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   if (const auto* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
@@ -90,6 +109,14 @@ Context::Context(const schema::Schema& schema, Service::Routes routes, query::To
       hasher(options.password_memory_bytes, options.password_passes, options.password_threads,
              options.password_queue_max),
       compute(options.compute_threads, options.compute_queue_max) {
+  for (const schema::Entity& entity : schema.entities) {
+    for (const schema::Field& field : entity.fields) {
+      if (field.count != nullptr) counts.emplace(&field, MakeCount(field));
+      if (field.embed_entity == nullptr) continue;
+      Result<query::Order> order = query::ParseOrder(field.embed_order_by, *field.embed_entity);
+      if (order.ok()) embed_orders.emplace(&field, *std::move(order));
+    }
+  }
   for (const schema::Store& store : schema.stores) {
     for (const schema::Method& method : store.methods) plans.emplace(&method, MakePlan(method));
   }

@@ -47,11 +47,21 @@ struct Context {
   repository::Executor* ExecutorOf(const schema::Entity* entity) const;
   const MethodPlan& PlanOf(const schema::Method& method) const { return plans.at(&method); }
 
+  // What counts the records of a field of role kCount, by what they refer to: a row's
+  // first field is that, the second the number.
+  const schema::Aggregate& CountOf(const schema::Field& field) const { return *counts.at(&field); }
+  // Of the records that a field embeds.
+  const query::Order& EmbedOrder(const schema::Field& field) const {
+    return embed_orders.at(&field);
+  }
+
   const schema::Schema& schema;
   const Service::Routes routes;
   const query::TokenSealer sealer;
   const Options options;
   std::unordered_map<const schema::Method*, MethodPlan> plans;
+  std::unordered_map<const schema::Field*, std::unique_ptr<const schema::Aggregate>> counts;
+  std::unordered_map<const schema::Field*, query::Order> embed_orders;
   // Destroyed first: they wait for work that uses all of the above.
   PasswordHasher hasher;
   WorkerPool compute;

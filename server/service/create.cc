@@ -4,6 +4,7 @@
 #include "server/base/text.h"
 #include "server/repository/wire_sink.h"
 #include "server/service/context.h"
+#include "server/service/include.h"
 #include "server/service/prepare.h"
 #include "server/service/reasons.h"
 #include "server/service/references.h"
@@ -17,6 +18,7 @@ using repository::Write;
 
 struct Creation {
   CallPtr call;
+  std::shared_ptr<const Selection> selection;
   Message* record = nullptr;
   int64_t now = 0;
 };
@@ -34,10 +36,11 @@ void Insert(const Creation& creation) {
   task.deadline = call->call.deadline;
   task.method = call->call.method;
   task.settled = call->call.settled;
-  task.done = [call, sink](const Status& status, std::unique_ptr<Write> write) {
+  task.done = [call, sink, selection = creation.selection](const Status& status,
+                                                           std::unique_ptr<Write> write) {
     if (!status.ok()) return call->Fail(status);
     if (write->failed) return call->Fail(write->outcomes[*write->failed].status);
-    call->Succeed(std::move(call->rows));
+    AnswerRecord(call, selection, std::move(call->rows));
   };
   call->executor().Submit(std::move(task));
 }
@@ -64,7 +67,10 @@ void Create(const CallPtr& call) {
   if (!IsSet(*call->request, field)) {
     return call->Fail(Invalid(field->name(), "required, but not set"));
   }
-  Creation creation{call, MutableMessageAt(call->request, field), NowMillis()};
+  Result<Selection> selection = ReadSelection(call->method(), *call->request);
+  if (!selection.ok()) return call->Fail(selection.status());
+  Creation creation{call, std::make_shared<Selection>(*std::move(selection)),
+                    MutableMessageAt(call->request, field), NowMillis()};
   Violations violations;
   PrepareInsert(*call->context, call->entity(), Path(Path(), field->name()),
                 call->call.keep_times, creation.now, creation.record, &violations);

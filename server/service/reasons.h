@@ -67,6 +67,12 @@ inline constexpr std::string_view kRecordReferenced = "RECORD_REFERENCED";
 inline constexpr std::string_view kTooManyElements = "TOO_MANY_ELEMENTS";
 // RESOURCE_EXHAUSTED: the answer would be more than clients take; ask for less.
 inline constexpr std::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
+// UNIMPLEMENTED: what is to be included is served from no database of this gateway; give
+// its store a route.
+inline constexpr std::string_view kNotServed = "ENTITY_NOT_SERVED";
+// UNIMPLEMENTED: a filter goes into records of another database, or of one that cannot
+// join; filter those first, and then by what they refer to.
+inline constexpr std::string_view kJoinUnavailable = "JOIN_UNAVAILABLE";
 // RESOURCE_EXHAUSTED: an aggregate has more groups than an answer holds; narrow it.
 inline constexpr std::string_view kTooManyGroups = "TOO_MANY_GROUPS";
 // RESOURCE_EXHAUSTED: too much is waiting; retry after the delay given.

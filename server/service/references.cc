@@ -20,14 +20,6 @@ bool SameDatabase(const Context& context, const schema::Entity* a, const schema:
   return context.ExecutorOf(a) == context.ExecutorOf(b);
 }
 
-// The key that consists of this one field; references name such fields only.
-const schema::Key* KeyOf(const schema::Field* field) {
-  for (const schema::Key& key : field->entity->keys) {
-    if (key.fields.size() == 1 && key.fields[0] == field) return &key;
-  }
-  return nullptr;
-}
-
 // Calls `done` with all statuses when the last one is in.
 struct Countdown {
   std::vector<Status> statuses;
@@ -41,6 +33,13 @@ struct Countdown {
 };
 
 }  // namespace
+
+const schema::Key* KeyOf(const schema::Field* field) {
+  for (const schema::Key& key : field->entity->keys) {
+    if (key.fields.size() == 1 && key.fields[0] == field) return &key;
+  }
+  return nullptr;
+}
 
 std::vector<const schema::Field*> ReferenceFields(const schema::Entity& entity) {
   std::vector<const schema::Field*> out;

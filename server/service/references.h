@@ -18,6 +18,9 @@
 
 namespace storegate::service {
 
+// The key that consists of this one field; null: none. References name such fields only.
+const schema::Key* KeyOf(const schema::Field* field);
+
 // Reference fields among `fields` whose target lives where `entity` does.
 std::vector<const schema::Field*> ReferencesHere(const Context& context,
                                                  const std::vector<const schema::Field*>& fields);

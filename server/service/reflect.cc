@@ -127,6 +127,17 @@ void SetTimestamp(Message* message, const FieldDescriptor* field, int64_t millis
                                   static_cast<int32_t>(rest * 1000000));
 }
 
+std::vector<std::string> MaskPaths(const Message& message, const FieldDescriptor* field) {
+  std::vector<std::string> paths;
+  if (!IsSet(message, field)) return paths;
+  const Message& mask = MessageAt(message, field);
+  const FieldDescriptor* path = mask.GetDescriptor()->FindFieldByNumber(1);
+  const int count = mask.GetReflection()->FieldSize(mask, path);
+  std::string scratch;
+  for (int i = 0; i < count; ++i) paths.push_back(TextAt(mask, path, i, &scratch));
+  return paths;
+}
+
 void CopyField(const Message& from, const FieldDescriptor* field, Message* to) {
   const auto* r = to->GetReflection();
   r->ClearField(to, field);

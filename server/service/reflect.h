@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
@@ -45,6 +46,9 @@ void SetInteger(Message* message, const FieldDescriptor* field, int64_t value);
 
 // A singular google.protobuf.Timestamp field.
 void SetTimestamp(Message* message, const FieldDescriptor* field, int64_t millis);
+
+// Paths of a singular google.protobuf.FieldMask field.
+std::vector<std::string> MaskPaths(const Message& message, const FieldDescriptor* field);
 
 // Makes `field` of `to` what it is in `from`, a message of the same type.
 void CopyField(const Message& from, const FieldDescriptor* field, Message* to);

@@ -166,6 +166,9 @@ std::optional<Result<RequestedKey>> ScanKey(const schema::Method& method,
     } else if (type != wire::kVarint) {
       return std::nullopt;  // no key of the scan is fixed
     }
+    for (const FieldDescriptor* mask : {method.include, method.read_mask}) {
+      if (mask != nullptr && mask->number() == number) return std::nullopt;
+    }
     if (number == show_number) {
       if (type != wire::kVarint) return std::nullopt;
       show_deleted = varint != 0;

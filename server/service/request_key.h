@@ -23,8 +23,8 @@ struct RequestedKey {
 Result<RequestedKey> ReadKey(const schema::Method& method,
                              const google::protobuf::Message& request);
 
-// The same from the request's bytes. Empty where the request has to be parsed: a
-// key with fields that are neither strings nor integers, or bytes that are not
+// The same from the request's bytes. Empty where the request has to be parsed: one with
+// a mask, a key with fields that are neither strings nor integers, or bytes that are not
 // well-formed or of another type than the schema's, for which CheckWire finds the
 // words.
 std::optional<Result<RequestedKey>> ScanKey(const schema::Method& method,

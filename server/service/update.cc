@@ -6,6 +6,7 @@
 
 #include "server/base/text.h"
 #include "server/repository/wire_sink.h"
+#include "server/service/include.h"
 #include "server/service/normalize.h"
 #include "server/service/prepare.h"
 #include "server/service/reasons.h"
@@ -69,7 +70,7 @@ void Submit(const UpdatingPtr& updating, Mutation mutation);
 
 void Finish(const UpdatingPtr& updating, Change change, const Status& status) {
   const CallPtr& call = updating->call;
-  if (status.ok()) return call->Succeed(std::move(call->rows));
+  if (status.ok()) return AnswerRecord(call, updating->selection, std::move(call->rows));
   call->rows.clear();
   if (change == Change::kUpdate && status.reason() == reason::kRecordNotFound) {
     Status may = MayInsert(*updating, status);
@@ -121,7 +122,8 @@ void WriteRecord(const UpdatingPtr& updating) {
     if (!status.ok()) return call->Fail(status);
     std::string response;
     Status written = ReadChangeWrite(*updating, session, &response);
-    written.ok() ? call->Succeed(std::move(response)) : call->Fail(written);
+    if (!written.ok()) return call->Fail(written);
+    AnswerRecord(call, updating->selection, std::move(response));
   };
   call->executor().Submit(std::move(task));
 }
@@ -180,17 +182,6 @@ void HashAll(const UpdatingPtr& updating) {
                 });
 }
 
-std::vector<std::string> MaskPaths(const schema::Method& method, const Message& request) {
-  std::vector<std::string> paths;
-  if (!IsSet(request, method.update_mask)) return paths;
-  const Message& mask = MessageAt(request, method.update_mask);
-  const FieldDescriptor* field = mask.GetDescriptor()->FindFieldByNumber(1);
-  const int count = mask.GetReflection()->FieldSize(mask, field);
-  std::string scratch;
-  for (int i = 0; i < count; ++i) paths.push_back(TextAt(mask, field, i, &scratch));
-  return paths;
-}
-
 // All that can be said of the request without looking at the database.
 Status ReadRequest(Updating* updating) {
   const CallPtr& call = updating->call;
@@ -205,8 +196,11 @@ Status ReadRequest(Updating* updating) {
   Message* record = updating->record;
   const Path root, path(root, method.record->name());
 
+  Result<Selection> selection = ReadSelection(method, *call->request);
+  if (!selection.ok()) return selection.status();
+  updating->selection = std::make_shared<Selection>(*std::move(selection));
   Result<Mask> mask =
-      ParseMask(MaskPaths(method, *call->request), method.update_mask->name(), entity, *record);
+      ParseMask(MaskPaths(*call->request, method.update_mask), method.update_mask->name(), entity, *record);
   if (!mask.ok()) return mask.status();
   updating->mask = *std::move(mask);
   if (entity.etag != nullptr) {

@@ -7,6 +7,7 @@
 #include "server/repository/backend.h"
 #include "server/service/context.h"
 #include "server/service/mask.h"
+#include "server/service/selection.h"
 
 namespace storegate::service {
 
@@ -27,6 +28,7 @@ struct Updating {
   Status cannot_insert;
   bool allow_missing = false;
 
+  std::shared_ptr<const Selection> selection;  // of the answer
   int tries = 0;
 };
 using UpdatingPtr = std::shared_ptr<Updating>;

@@ -143,7 +143,7 @@ std::optional<Status> PostgresSession::FinishGet(Deadline until, repository::Wir
     }
     if (rows == nullptr) return ConnectionLost();
     if (Failed(rows.get())) {
-      const Failure failure = Explain(rows.get());
+      const Failure failure = postgres::Explain(rows.get());
       connection_->Finish();
       if (failure.fatal) connection_->Lose();
       if (failure.what != Failure::What::kStale || get_again_) return failure.status;
@@ -184,7 +184,7 @@ Status PostgresSession::RunQuery(Deadline deadline, bool stream,
     bool more = true;
     Rows rows = connection_->Next();
     if (rows != nullptr && Failed(rows.get())) {
-      const Failure failure = Explain(rows.get());
+      const Failure failure = postgres::Explain(rows.get());
       connection_->Finish();
       if (failure.fatal) connection_->Lose();
       if (failure.what != Failure::What::kStale || attempt > 0) return failure.status;

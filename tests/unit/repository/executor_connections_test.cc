@@ -70,7 +70,7 @@ TEST_F(ExecutorConnectionsTest, NothingElseThanAReadIsRunAgain) {
   step.lane = Lane::kPoint;
   step.run = [&](const Status& status, Session* session) {
     ASSERT_TRUE(status.ok());
-    GetRequest request{&entity_, &key_, {{Value("a")}}, false, Deadline::max()};
+    GetRequest request{&entity_, &key_, {{Value("a")}}};
     std::string rows;
     WireSink sink(&rows);
     std::vector<Found> found;
