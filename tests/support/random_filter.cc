@@ -81,6 +81,9 @@ void RandomFilter::AddPaths(const Descriptor* type, const std::string& prefix, i
       }
     }
     const std::string path = prefix + field->name();
+    // Other records are no part of this one.
+    const schema::Field* own = depth == 0 ? entity_.Find(field->name()) : nullptr;
+    if (own != nullptr && !own->stored()) continue;
     if (depth > 0 || entity_.Find(field->name()) != nullptr) paths_.push_back(path);
     if (field->is_repeated() || field->message_type() == nullptr) continue;
     if (!IsWellKnown(field->message_type()) && depth + 1 < kMaxDepth) {

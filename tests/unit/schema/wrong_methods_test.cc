@@ -36,9 +36,11 @@ INSTANTIATE_TEST_SUITE_P(Methods, WrongMethod, testing::Values(
         "Frobnicate has no meaning in a store of Book; the names known are CreateBook"}}),
     One("near", "rpc GetBok(Book) returns (Book);", "", {{"5:3", "did you mean \"GetBook\"?"}}),
     One("server_stream", "rpc ListBooks(Book) returns (stream Book);", "", {{"5:3",
-        "is a stream"}}),
+        "returns a stream"}}),
+    One("no_stream", "rpc StreamBooks(Book) returns (Book);", "", {{"5:3",
+        "must return a stream"}}),
     One("client_stream", "rpc CreateBook(stream Book) returns (Book);", "", {{"5:3",
-        "is a stream"}}),
+        "takes a stream"}}),
     One("when", "rpc DeleteBook(R) returns (Book) { option (storegate.v1.method).when = 'pages = "
         "1'; }", "message R { string id = 1; }", {{"5:38", "DeleteBook has `when`"}}),
     One("undelete_hard", "rpc UndeleteNote(R) returns (Note);", "message R { int64 id = 1; }",
@@ -126,7 +128,9 @@ INSTANTIATE_TEST_SUITE_P(Lists, WrongMethod, testing::Values(
         "R.author has no meaning in ListBooks: Book has no field of that name; say what it "
         "filters"),
     Filter("near", "string titel = 2;", "did you mean \"title\"?"),
-    Filter("filter", "string filter = 2;", "R.filter has no meaning"),
+    Filter("filter", "int32 filter = 2;", "R.filter is int32 and must be string"),
+    Filter("include", "google.protobuf.FieldMask include = 2;", "nothing to include"),
+    Filter("read_mask", "string read_mask = 2;", "must be google.protobuf.FieldMask"),
     Filter("type", "int64 pages = 2;", "Book.pages is of another type"),
     Filter("list", "string tags = 2;", "(storegate.v1.where) = \"tags : $\""),
     Filter("password", "string password = 2;", "is input_only and cannot be filtered by"),
@@ -135,6 +139,56 @@ INSTANTIATE_TEST_SUITE_P(Lists, WrongMethod, testing::Values(
     Filter("page_size", "int64 page_size = 2;", "R.page_size is int64 and must be int32"),
     Filter("empty_where", "int64 x = 2 [(storegate.v1.where) = ' '];", "has an empty `where`"),
     Filter("map", "map<string, string> x = 2 [(storegate.v1.where) = 'title = $'];", "is a map")),
+        CaseName);
+
+// An aggregate of Book with these options, on line 5, into {name, number, real}.
+WrongCase Computes(std::string name, const std::string& options, std::string part,
+                   const std::string& request = "") {
+  return One(std::move(name),
+             "rpc Report(R) returns (S) { option (storegate.v1.aggregate) = {" + options + "}; }",
+             "message R {" + request + "} message S { repeated T rows = 1; } "
+             "message T { string name = 1; int64 number = 2; optional double real = 3; }",
+             {{"", std::move(part)}});
+}
+const std::string kCount = "compute: { count: true into: 'number' }";
+const std::string kGroup = "group_by: { field: 'title' into: 'name' }";
+const std::string kAverage = "compute: { avg: 'pages' into: 'real' }";
+
+INSTANTIATE_TEST_SUITE_P(Aggregates, WrongMethod, testing::Values(
+    Computes("unknown_field", kCount + kAverage + "group_by: { field: 'titel' into: 'name' }",
+        "did you mean \"title\"?"),
+    Computes("list", kCount + kAverage + "group_by: { field: 'tags' into: 'name' }",
+        "computes of Book.tags, which is no stored single value that sorts"),
+    Computes("unknown_into", kCount + kGroup + kAverage + "compute: { count: true into: 'x' }",
+        "T has no such field"),
+    Computes("twice", kCount + kGroup + kAverage + kCount, "fills T.number twice"),
+    Computes("unfilled", kCount + kGroup, "fills nothing into T.real"),
+    Computes("type", kGroup + kAverage + "compute: { max: 'title' into: 'number' }",
+        "fills T.number, which must be of the type of Book.title"),
+    Computes("text", kGroup + kCount + "compute: { avg: 'title' into: 'real' }",
+        "adds up Book.title, which is no number"),
+    Computes("no_time", kCount + kAverage + "group_by: { month: 'title' into: 'name' }",
+        "groups by a part of Book.title, which is no Timestamp"),
+    Computes("no_zone", kCount + kAverage +
+        "group_by: { month: 'delete_time' into: 'name' time_zone: 'Mars/Olympus' }",
+        "which is no name of the IANA database"),
+    Computes("zone_path", kCount + kAverage +
+        "group_by: { month: 'delete_time' into: 'name' time_zone: '../../etc/passwd' }",
+        "which is no name of the IANA database"),
+    Computes("limit", kCount + kGroup + kAverage + "limit: -1", "has limit -1"),
+    Computes("unused", kCount + kGroup + kAverage, "R.x has no meaning in Report", "int32 x = 1;"),
+    One("both", "rpc GetBook(R) returns (Book) { option (storegate.v1.aggregate) = {}; "
+        "option (storegate.v1.native) = { sqlite: 'SELECT 1' }; }", "message R { string id = 1; }",
+        {{"5:3", "has more than one of"}}),
+    One("no_text", "rpc Report(R) returns (S) { option (storegate.v1.native) = {}; }",
+        "message R {} message S { repeated T rows = 1; } message T { string name = 1; }",
+        {{"", "has a native query without a text"}}),
+    One("parameter", "rpc Report(R) returns (S) { option (storegate.v1.native) = { sqlite: 'x' }; }",
+        "message R { S s = 1; } message S { repeated T rows = 1; } message T { string name = 1; }",
+        {{"", "R.s cannot be a parameter"}}),
+    One("no_rows", "rpc Report(R) returns (S) { option (storegate.v1.native) = { sqlite: 'x' }; }",
+        "message R {} message S { string name = 1; }",
+        {{"", "must have one field: a repeated message"}})),
         CaseName);
 
 }  // namespace
