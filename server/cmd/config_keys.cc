@@ -192,7 +192,7 @@ std::vector<ConfigKey> MakeKeys() {
   keys.push_back(Number("slow_query_ms", 1, kHourMs, "Log database calls slower than this",
                         [](Config& c) -> auto& { return c.slow_query; }));
   keys.push_back(Number("default_deadline_ms", 1, kHourMs,
-                        "Deadline of calls that come without one",
+                        "Deadline of calls that come without one; of a stream, for each message",
                         [](Config& c) -> auto& { return c.rpc.default_deadline; }));
   keys.push_back(Number("max_deadline_ms", 1, 24 * kHourMs, "The most that a call can ask for",
                         [](Config& c) -> auto& { return c.rpc.max_deadline; }));
@@ -249,6 +249,9 @@ std::vector<ConfigKey> MakeKeys() {
                         [](Config& c) -> auto& { return c.rpc.max_connections; }));
   keys.push_back(Number("limits.max_streams", 1, 1000000, "Calls at a time on a connection",
                         [](Config& c) -> auto& { return c.rpc.max_streams; }));
+  keys.push_back(Number("limits.max_stream_calls", 1, 1000000,
+                        "Calls at a time that stream; each may hold a message of 1 MiB",
+                        [](Config& c) -> auto& { return c.service.max_stream_calls; }));
   keys.push_back(Number("limits.max_calls", 1, 10000000, "Calls under way in all",
                         [](Config& c) -> auto& { return c.rpc.max_calls; }));
   keys.push_back(Number("limits.max_queue", 1, 10000000, "Calls that wait for a database",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "server/base/burst.h"
@@ -15,19 +16,31 @@ namespace storegate::rpc {
 namespace {
 
 constexpr std::chrono::milliseconds kTooManyCallsDelay{1000};
+// How long the last message of a stream whose deadline has come may take.
+constexpr std::chrono::milliseconds kLastMessage{1000};
+
+// What is left of the deadline that the client set, `most` at most; empty: it set none.
+std::optional<std::chrono::milliseconds> TimeLeft(const grpc::GenericServerContext& context,
+                                                  std::chrono::milliseconds most) {
+  const gpr_timespec asked = context.raw_deadline();
+  if (gpr_time_cmp(asked, gpr_inf_future(asked.clock_type)) == 0) return std::nullopt;
+  const gpr_timespec left = gpr_time_sub(asked, gpr_now(asked.clock_type));
+  const int64_t millis = left.tv_sec >= most.count() / 1000 + 1
+                             ? most.count()
+                             : left.tv_sec * 1000 + left.tv_nsec / 1000000;
+  return std::chrono::milliseconds(std::clamp<int64_t>(millis, 0, most.count()));
+}
 
 // The deadline that the client asked for, within what is allowed.
 Deadline DeadlineOf(const grpc::GenericServerContext& context, const Options& options) {
   const Deadline now = std::chrono::steady_clock::now();
-  const gpr_timespec asked = context.raw_deadline();
-  if (gpr_time_cmp(asked, gpr_inf_future(asked.clock_type)) == 0) {
-    return now + options.default_deadline;
-  }
-  const gpr_timespec left = gpr_time_sub(asked, gpr_now(asked.clock_type));
-  const int64_t most = options.max_deadline.count();
-  const int64_t millis =
-      left.tv_sec >= most / 1000 + 1 ? most : left.tv_sec * 1000 + left.tv_nsec / 1000000;
-  return now + std::chrono::milliseconds(std::clamp<int64_t>(millis, 0, most));
+  return now + TimeLeft(context, options.max_deadline).value_or(options.default_deadline);
+}
+
+// A stream takes the time that its client gives it.
+Deadline StreamDeadlineOf(const grpc::GenericServerContext& context) {
+  const auto left = TimeLeft(context, std::chrono::hours(24 * 365));
+  return left ? std::chrono::steady_clock::now() + *left : Deadline::max();
 }
 
 Status UnknownMethod(const std::string& path) {
@@ -78,7 +91,7 @@ void Call::Handle(Event event, bool ok) {
       OnRead(ok);
       break;
     case Event::kWritten:
-      OnWritten(ok);
+      if (writer_->OnWritten(ok) && talk_ != nullptr && !done_) talk_->OnSent();
       break;
     case Event::kFinished:
       finished_ = true;
@@ -105,6 +118,7 @@ void Call::OnAccepted() {
   if (queue_->over_limit()) return AnswerOnce(TooManyCalls(queue_->options().max_calls));
   method_ = queue_->schema().FindMethod(context_.method());
   if (method_ == nullptr) {
+    writer_ = std::make_shared<Writer>(&stream_, &written_tag_, &finished_tag_);
     talk_ = queue_->OpenTalk(context_.method(), this);
     if (talk_ == nullptr) return AnswerOnce(UnknownMethod(context_.method()));
     // It may stay open for long; gRPC ends it where the client set a deadline.
@@ -146,7 +160,20 @@ void Call::Dispatch() {
   call.done = [ticket = ticket_](const Status& status, std::string response) {
     if (ticket->Claim()) ticket->call->Answer(status, std::move(response));
   };
+  if (streams()) OpenStream(&call);
   queue_->handler()(std::move(call));
+}
+
+void Call::OpenStream(service::Call* call) {
+  // The default deadline was for the request to come; what is read for the stream has
+  // bounds of its own.
+  call->deadline = deadline_ = StreamDeadlineOf(context_);
+  queue_->deadlines().Remove(this);
+  queue_->deadlines().Add(this, deadline_);
+  writer_ = std::make_shared<Writer>(&stream_, &written_tag_, &finished_tag_);
+  call->send = [writer = writer_](std::string message, std::function<void(bool)> sent) {
+    writer->Send(std::move(message), std::move(sent));
+  };
 }
 
 void Call::AnswerOnce(const Status& status) {
@@ -157,12 +184,16 @@ void Call::Answer(const Status& status, std::string response) {
   // Its last event may arrive before the call that starts it returns.
   references_.fetch_add(1, std::memory_order_relaxed);
   if (Burst::on()) queue_->corks().Cork(context_.peer());
-  if (status.ok()) {
+  if (status.ok() && writer_ == nullptr) {
     stream_.WriteAndFinish(ToBuffer(std::move(response)), grpc::WriteOptions(), grpc::Status::OK,
                            &finished_tag_);
   } else {
     if (status.code() == Code::kInternal || status.code() == Code::kUnknown) LogFailure(status);
-    stream_.Finish(ToGrpc(status), &finished_tag_);
+    if (writer_ != nullptr) {
+      writer_->Finish(ToGrpc(status));
+    } else {
+      stream_.Finish(ToGrpc(status), &finished_tag_);
+    }
   }
   Unref();
 }
@@ -175,10 +206,12 @@ void Call::LogFailure(const Status& status) const {
 }
 
 void Call::Expire(const Status& status) {
-  if (ticket_->Claim()) {
-    Answer(status, {});
-  } else {
-    context_.TryCancel();
+  if (!ticket_->Claim()) return context_.TryCancel();
+  Answer(status, {});
+  // The message that is on its way goes first, and a client that does not read holds it
+  // up; at the end of the drain gRPC cuts off whatever is left.
+  if (writer_ != nullptr && !queue_->draining()) {
+    queue_->deadlines().Add(this, std::chrono::steady_clock::now() + kLastMessage);
   }
 }
 

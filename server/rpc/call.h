@@ -7,6 +7,9 @@
 // alive; while it starts the answer, a reference keeps it so. The ticket outlives
 // both.
 //
+// A method that streams answers through a Writer, which the handler holds in place of
+// the call: a message may come at any time, also when the call is gone.
+//
 // gRPC tells when a call is over (kDone), also when its client went away: then what
 // waits for the database need not be done any more.
 #pragma once
@@ -16,15 +19,15 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
 
 #include "server/base/status.h"
 #include "server/base/time.h"
 #include "server/rpc/deadlines.h"
 #include "server/rpc/talk.h"
+#include "server/rpc/writer.h"
 #include "server/schema/schema.h"
+#include "server/service/service.h"
 
 namespace storegate::rpc {
 
@@ -74,6 +77,9 @@ class Call final : private Deadlines::Entry, private Line {
   // REQUIRES: claimed. Any thread.
   void Answer(const Status& status, std::string response);
   void LogFailure(const Status& status) const;
+  bool streams() const { return method_->operation == schema::Operation::kStream; }
+  // Makes `call` one that streams.
+  void OpenStream(service::Call* call);
 
   // --- Of a talk (talk_call.cc) ---
   void Read() override;
@@ -82,10 +88,6 @@ class Call final : private Deadlines::Entry, private Line {
   void Trail(const std::string& key, const std::string& value) override;
   void Finish(const grpc::Status& status) override;
   void OnTalkRead(bool ok);
-  void OnWritten(bool ok);
-  // REQUIRES: line_mutex_ is held.
-  void StartWrite(std::string message);
-  void StartFinish(const grpc::Status& status);
 
   CallQueue* const queue_;
   const std::shared_ptr<Ticket> ticket_;
@@ -105,14 +107,9 @@ class Call final : private Deadlines::Entry, private Line {
   bool done_ = false;
 
   std::unique_ptr<Talk> talk_;
+  // Of a talk, and of a method that streams; else null.
+  std::shared_ptr<Writer> writer_;
   Tag written_tag_{this, Event::kWritten};
-  std::mutex line_mutex_;
-  // Guarded by line_mutex_:
-  bool writing_ = false;
-  bool headed_ = false;
-  bool finishing_ = false;
-  std::optional<std::string> next_message_;
-  std::optional<grpc::Status> end_;
 };
 
 }  // namespace storegate::rpc

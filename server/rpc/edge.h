@@ -62,6 +62,7 @@ class CallQueue {
   std::unique_ptr<Talk> OpenTalk(const std::string& path, Line* line);
   // Calls that slots wait for are calls too.
   bool over_limit() const { return calls_.load(std::memory_order_relaxed) > calls_max_ + slots_; }
+  bool draining() const { return state_->draining.load(std::memory_order_acquire); }
   // A slot got a call (or, when not `ok`, none any more).
   void OnSlotUsed(bool ok);
   // From any thread; the queue may be gone afterwards.

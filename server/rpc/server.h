@@ -42,7 +42,8 @@ struct Options {
   // Calls under way in all. A client that resets its streams as fast as it opens
   // them is not held by max_streams.
   int max_calls = 50000;
-  // For a call that brings no deadline, and the most that a call can ask for.
+  // For a call that brings no deadline, and the most that a call can ask for. A method
+  // that streams takes as long as its client allows.
   std::chrono::milliseconds default_deadline{30000};
   std::chrono::milliseconds max_deadline{600000};
   // Stop: NOT_SERVING, keep listening `lead`, then drain at most `drain`.

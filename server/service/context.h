@@ -2,6 +2,7 @@
 // call on its way through them.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -62,6 +63,8 @@ struct Context {
   std::unordered_map<const schema::Method*, MethodPlan> plans;
   std::unordered_map<const schema::Field*, std::unique_ptr<const schema::Aggregate>> counts;
   std::unordered_map<const schema::Field*, query::Order> embed_orders;
+  // Streams that are open. They may end after the service has.
+  const std::shared_ptr<std::atomic<size_t>> streams = std::make_shared<std::atomic<size_t>>(0);
   // Destroyed first: they wait for work that uses all of the above.
   PasswordHasher hasher;
   WorkerPool compute;

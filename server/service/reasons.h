@@ -79,6 +79,10 @@ inline constexpr std::string_view kTooManyGroups = "TOO_MANY_GROUPS";
 inline constexpr std::string_view kQueueFull = "QUEUE_FULL";
 // RESOURCE_EXHAUSTED: no memory for a password hash; retry after the delay given.
 inline constexpr std::string_view kOutOfMemory = "OUT_OF_MEMORY";
+// RESOURCE_EXHAUSTED: too many streams are open; retry after the delay given.
+inline constexpr std::string_view kTooManyStreams = "TOO_MANY_STREAMS";
+// CANCELLED: nobody takes the stream's messages any more. No caller hears of it.
+inline constexpr std::string_view kStreamAbandoned = "STREAM_ABANDONED";
 // DEADLINE_EXCEEDED: the call's time was over before it reached the database.
 inline constexpr std::string_view kDeadlineExceeded = "DEADLINE_EXCEEDED";
 // UNIMPLEMENTED: this database has no transactions; send allow_partial.

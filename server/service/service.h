@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -22,6 +23,11 @@ struct Options {
   size_t max_batch = 1000;
   size_t max_page_size = 1000;
   size_t max_page_bytes = 3584 * 1024;      // 3.5 MiB; a page ends before it
+  // A message of a stream ends when it has more than this, a row at most included.
+  size_t stream_step_bytes = 1 << 20;
+  // A stream reads a message's rows within this, and within the call's own deadline.
+  std::chrono::milliseconds stream_step_deadline{30000};
+  size_t max_stream_calls = 1000;           // at a time; each may hold one message
   size_t max_nesting = 64;                  // messages within messages, Structs too
   // Requests larger than this are parsed and checked off the edge's threads.
   size_t large_request_bytes = 64 * 1024;
@@ -58,9 +64,11 @@ struct Call {
   // Create and BatchCreate keep create_time, update_time and delete_time of the
   // records where they are given. For `storegate seed`, never for remote callers.
   bool keep_times = false;
-  // Takes one message of the answer of a method that streams; null for others. `sent`
-  // is called once, from any thread: true when the next may follow, false when nobody
-  // takes any more. `done` ends the stream, and is called with no response.
+  // Takes one message of the answer of a method that streams; null for others. Never
+  // blocks; called from any thread, one message at a time. `sent` is called once, from
+  // any thread, also before `send` returns, while the service lives: true when the next
+  // may follow, false when nobody takes any more. `done` ends the stream after the last
+  // `sent`, with no response.
   std::function<void(std::string message, std::function<void(bool)> sent)> send;
   std::function<void(const Status&, std::string response)> done;
 };

@@ -109,6 +109,9 @@ bool HasNullableSort(const Schema&, const Entity& entity) {
 bool HasPassword(const Schema& schema, const Entity& entity) {
   return FindMethod(schema, entity, Operation::kVerifyPassword) != nullptr;
 }
+bool HasStream(const Schema& schema, const Entity& entity) {
+  return FindMethod(schema, entity, Operation::kStream) != nullptr;
+}
 bool HasEtagAndSoftDelete(const Schema& schema, const Entity& entity) {
   return HasEtag(schema, entity) && HasSoftDelete(schema, entity);
 }

@@ -61,6 +61,7 @@ bool HasLowerCase(const schema::Schema& schema, const schema::Entity& entity);
 bool HasDefault(const schema::Schema& schema, const schema::Entity& entity);
 bool HasNullableSort(const schema::Schema& schema, const schema::Entity& entity);
 bool HasPassword(const schema::Schema& schema, const schema::Entity& entity);
+bool HasStream(const schema::Schema& schema, const schema::Entity& entity);
 bool HasEtagAndSoftDelete(const schema::Schema& schema, const schema::Entity& entity);
 
 class StoreCase : public testing::TestWithParam<Case> {

@@ -123,6 +123,79 @@ void CheckAnswer(const std::string& method, const Status& status, const std::str
 
 }  // namespace
 
+StreamReader::~StreamReader() {
+  std::unique_lock lock(state_->mutex);
+  const bool ended = state_->status.has_value();
+  lock.unlock();
+  if (!ended) Abandon();
+}
+
+service::Call StreamReader::MakeCall(std::string request) {
+  service::Call call;
+  call.method = &method_;
+  call.request = std::move(request);
+  call.settled = &state_->settled;
+  call.send = [state = state_, name = method_.full_name](std::string message,
+                                                         std::function<void(bool)> sent) {
+    {
+      std::lock_guard lock(state->mutex);
+      EXPECT_FALSE(state->sent) << name << " sent two messages at a time";
+      EXPECT_FALSE(state->status) << name << " sent a message after the end";
+      if (!state->settled) {
+        state->message = std::move(message);
+        state->sent = std::move(sent);
+        state->changed.notify_all();
+        return;
+      }
+    }
+    sent(false);
+  };
+  call.done = [state = state_, name = method_.full_name](const Status& status,
+                                                         std::string response) {
+    CheckAnswer(name, status, response);
+    EXPECT_TRUE(response.empty()) << name << " ended with a response";
+    std::lock_guard lock(state->mutex);
+    EXPECT_FALSE(state->status) << name << " ended twice";
+    EXPECT_FALSE(state->sent) << name << " ended while a message was on its way";
+    state->status = status;
+    state->changed.notify_all();
+  };
+  return call;
+}
+
+void StreamReader::Await() {
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait(lock, [&] { return state_->message || state_->status; });
+}
+
+MessagePtr StreamReader::Next() {
+  std::function<void(bool)> sent;
+  {
+    std::lock_guard lock(state_->mutex);
+    if (!state_->message) sent = std::exchange(state_->sent, nullptr);
+  }
+  if (sent) sent(true);
+  Await();
+  std::lock_guard lock(state_->mutex);
+  if (!state_->message) return nullptr;
+  MessagePtr message(method_.response->New());
+  EXPECT_TRUE(message->ParseFromString(*state_->message))
+      << method_.full_name << " sent bytes that are no "
+      << method_.response->GetDescriptor()->full_name();
+  state_->message.reset();
+  return message;
+}
+
+void StreamReader::Abandon() {
+  std::unique_lock lock(state_->mutex);
+  state_->settled = true;
+  const auto sent = std::exchange(state_->sent, nullptr);
+  lock.unlock();
+  if (sent) sent(false);
+  lock.lock();
+  state_->changed.wait(lock, [&] { return state_->status.has_value(); });
+}
+
 GatewayOptions::GatewayOptions() {
   // The least that libsodium takes: a test makes many records with passwords.
   service.password_memory_bytes = 8192;
@@ -202,6 +275,16 @@ std::future<Reply> Gateway::Start(const schema::Method& method, std::string requ
   };
   service_->Handle(std::move(call));
   return future;
+}
+
+std::unique_ptr<StreamReader> Gateway::Stream(const schema::Method& method, std::string request,
+                                              std::optional<std::chrono::milliseconds> timeout) {
+  std::unique_ptr<StreamReader> reader(new StreamReader(method));
+  service::Call call = reader->MakeCall(std::move(request));
+  call.deadline =
+      timeout ? std::chrono::steady_clock::now() + *timeout : Deadline::max();
+  service_->Handle(std::move(call));
+  return reader;
 }
 
 Reply Gateway::CallBytes(const schema::Method& method, std::string request,

@@ -3,9 +3,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 
 #include "server/repository/executor.h"
@@ -22,6 +25,44 @@ struct Reply {
   MessagePtr response;
 
   bool ok() const { return status.ok(); }
+};
+
+// A call that streams. Takes a message when it is asked to, as a client does that reads
+// no faster than it can. Used by one thread.
+class StreamReader {
+ public:
+  // Goes away, unless the end was read.
+  ~StreamReader();
+  StreamReader(const StreamReader&) = delete;
+  StreamReader& operator=(const StreamReader&) = delete;
+
+  // Takes the message before, and waits for the next one; null at the end.
+  MessagePtr Next();
+  // Waits until the next message, or the end, is there; takes nothing.
+  void Await();
+  // Goes away in the middle, and waits for the end.
+  void Abandon();
+  // REQUIRES: the end was read, or Abandon.
+  const Status& status() const { return *state_->status; }
+
+ private:
+  friend class Gateway;
+  // Shared with the gateway, which may come back to it later.
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    // Guarded by mutex:
+    std::optional<std::string> message;  // not read yet
+    std::function<void(bool)> sent;      // of the message that was not taken yet
+    std::optional<Status> status;        // at the end
+    std::atomic<bool> settled{false};
+  };
+  explicit StreamReader(const schema::Method& method)
+      : method_(method), state_(std::make_shared<State>()) {}
+  service::Call MakeCall(std::string request);
+
+  const schema::Method& method_;
+  const std::shared_ptr<State> state_;
 };
 
 struct GatewayOptions {
@@ -54,6 +95,9 @@ class Gateway {
                   std::chrono::milliseconds timeout = std::chrono::seconds(60));
   std::future<Reply> Start(const schema::Method& method, std::string request,
                            std::chrono::milliseconds timeout = std::chrono::seconds(60));
+  // The gateway outlives the reader. No timeout: none.
+  std::unique_ptr<StreamReader> Stream(const schema::Method& method, std::string request,
+                                       std::optional<std::chrono::milliseconds> timeout = {});
 
   // Ends everything and starts again over the same data.
   void Reopen();

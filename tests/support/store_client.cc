@@ -133,8 +133,8 @@ Reply StoreClient::Purge(const Value& id, const DeleteArgs& args) {
   return ById(Operation::kPurge, id, args);
 }
 
-MessagePtr StoreClient::ListRequest(const ListArgs& args) const {
-  const Method& list = method(Operation::kList);
+MessagePtr StoreClient::PageRequest(Operation operation, const ListArgs& args) const {
+  const Method& list = method(operation);
   MessagePtr request(list.request->New());
   if (args.page_size != 0) SetIf(request.get(), list.page_size, Int(args.page_size));
   if (!args.page_token.empty()) SetIf(request.get(), list.page_token, args.page_token);
@@ -146,6 +146,45 @@ MessagePtr StoreClient::ListRequest(const ListArgs& args) const {
   if (!args.search.empty()) SetIf(request.get(), list.search, args.search);
   if (args.fill) args.fill(request.get());
   return request;
+}
+
+MessagePtr StoreClient::ListRequest(const ListArgs& args) const {
+  return PageRequest(Operation::kList, args);
+}
+
+MessagePtr StoreClient::StreamRequest(const ListArgs& args) const {
+  return PageRequest(Operation::kStream, args);
+}
+
+std::unique_ptr<StreamReader> StoreClient::Stream(const ListArgs& args) {
+  return gateway_->Stream(method(Operation::kStream), StreamRequest(args)->SerializeAsString());
+}
+
+std::vector<MessagePtr> StoreClient::StreamAll(const ListArgs& args) {
+  std::vector<MessagePtr> all;
+  std::set<Value> seen;
+  const std::unique_ptr<StreamReader> stream = Stream(args);
+  bool more = true;
+  while (const MessagePtr message = stream->Next()) {
+    EXPECT_TRUE(more) << "a message follows one without a token";
+    more = !StreamToken(*message).empty();
+    for (const Message* record : Streamed(*message)) {
+      EXPECT_TRUE(seen.insert(IdOf(*record, *entity_)).second)
+          << "twice in one stream: " << ToText(IdOf(*record, *entity_));
+      all.push_back(Clone(*record));
+    }
+  }
+  EXPECT_TRUE(stream->status().ok()) << stream->status().ToString();
+  EXPECT_FALSE(more) << "the last message has a token";
+  return all;
+}
+
+std::vector<const Message*> StoreClient::Streamed(const Message& message) const {
+  return Elements(message, method(Operation::kStream).records);
+}
+
+std::string StoreClient::StreamToken(const Message& message) const {
+  return message.GetReflection()->GetString(message, method(Operation::kStream).next_page_token);
 }
 
 Reply StoreClient::List(const ListArgs& args) { return Call(Operation::kList, *ListRequest(args)); }

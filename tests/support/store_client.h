@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,15 @@ class StoreClient {
   // progress that goes on for ever, and on a record that comes twice.
   std::vector<MessagePtr> ListAll(ListArgs args);
 
+  MessagePtr StreamRequest(const ListArgs& args) const;
+  std::unique_ptr<StreamReader> Stream(const ListArgs& args);
+  // All records of a stream; fails the test on an error, on a message with a token that
+  // is the last or without one that is not, and on a record that comes twice.
+  std::vector<MessagePtr> StreamAll(const ListArgs& args);
+  // Of one message of a stream.
+  std::vector<const Message*> Streamed(const Message& message) const;
+  std::string StreamToken(const Message& message) const;
+
   // Of a list's or batch's answer.
   std::vector<const Message*> Records(const Reply& reply, schema::Operation operation) const;
   std::string NextPageToken(const Reply& reply) const;
@@ -70,6 +80,7 @@ class StoreClient {
 
  private:
   Reply Call(schema::Operation operation, const Message& request);
+  MessagePtr PageRequest(schema::Operation operation, const ListArgs& args) const;
   Reply ById(schema::Operation operation, const Value& id, const DeleteArgs& args);
 
   Gateway* gateway_;

@@ -32,8 +32,14 @@ constexpr char kProto[] = R"proto(
   }
   message GetAuthorRequest { string id = 1; }
   message CreateAuthorRequest { Author author = 1; }
+  message StreamAuthorsRequest { string page_token = 1; }
+  message StreamAuthorsResponse {
+    repeated Author authors = 1;
+    string next_page_token = 2;
+  }
   service AuthorStore {
     rpc GetAuthor(GetAuthorRequest) returns (Author);
+    rpc StreamAuthors(StreamAuthorsRequest) returns (stream StreamAuthorsResponse);
     rpc CreateAuthor(CreateAuthorRequest) returns (Author);
   }
 
@@ -156,15 +162,18 @@ bool PendingCall::Step() {
   return ok;
 }
 
+bool PendingCall::Read(std::string* message) {
+  grpc::ByteBuffer bytes;
+  stream_->Read(&bytes, nullptr);
+  if (!Step()) return false;
+  *message = ToString(bytes);
+  return true;
+}
+
 Reply PendingCall::Wait() {
   waited_ = true;
   Reply reply;
-  for (;;) {
-    grpc::ByteBuffer message;
-    stream_->Read(&message, nullptr);
-    if (!Step()) break;
-    reply.messages.push_back(ToString(message));
-  }
+  for (std::string message; Read(&message);) reply.messages.push_back(std::move(message));
   stream_->Finish(&reply.status, nullptr);
   Step();
   reply.details.ParseFromString(reply.status.error_details());

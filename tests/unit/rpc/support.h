@@ -23,6 +23,7 @@ namespace storegate::rpc {
 
 inline constexpr char kGetAuthor[] = "/library.v1.AuthorStore/GetAuthor";
 inline constexpr char kCreateAuthor[] = "/library.v1.AuthorStore/CreateAuthor";
+inline constexpr char kStreamAuthors[] = "/library.v1.AuthorStore/StreamAuthors";
 
 // The schema of all tests here, with the stores library.v1.AuthorStore and
 // library.v1.NoteStore. Loaded once.
@@ -82,6 +83,8 @@ class PendingCall {
   ~PendingCall();
 
   void Cancel() { context_->TryCancel(); }
+  // The next message; false at the end.
+  bool Read(std::string* message);
   Reply Wait();
 
  private:

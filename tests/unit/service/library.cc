@@ -169,9 +169,15 @@ message VerifyPasswordResponse { bool valid = 1; Account account = 2; }
 service NoteStore {
   rpc CreateNote(CreateNoteRequest) returns (Note);
   rpc GetNote(GetNoteRequest) returns (Note);
+  rpc ListNotes(ListNotesRequest) returns (ListNotesResponse);
+  rpc StreamNotes(StreamNotesRequest) returns (stream StreamNotesResponse);
 }
 message CreateNoteRequest { Note note = 1; }
 message GetNoteRequest { int64 id = 1; }
+message ListNotesRequest { int32 page_size = 1; string page_token = 2; }
+message ListNotesResponse { repeated Note notes = 1; string next_page_token = 2; }
+message StreamNotesRequest { string page_token = 1; string order_by = 2; }
+message StreamNotesResponse { repeated Note notes = 1; string next_page_token = 2; }
 )proto";
 
 }  // namespace
