@@ -169,14 +169,15 @@ class Filling : public std::enable_shared_from_this<Filling> {
           for (ValuedRow& row : *found) records->push_back(std::move(row.bytes));
           Fill(self->call_, self->Below(part), records, self->budget_,
                [self, part, holders, most, found, records](const Status& status) {
-                 if (status.ok()) self->Give(part, *holders, most, *found, *records);
-                 self->PartDone(part, status);
+                 self->PartDone(
+                     part, status.ok() ? self->Give(part, *holders, most, *found, *records)
+                                       : status);
                });
         });
   }
 
-  void Give(size_t part, const Holders& holders, size_t most, const std::vector<ValuedRow>& found,
-            const Rows& records) {
+  Status Give(size_t part, const Holders& holders, size_t most,
+              const std::vector<ValuedRow>& found, const Rows& records) {
     std::vector<size_t> given(rows_->size());
     for (size_t i = 0; i < found.size(); ++i) {
       const auto at = holders.find(found[i].value);
@@ -184,9 +185,12 @@ class Filling : public std::enable_shared_from_this<Filling> {
       for (size_t row : at->second) {
         if (most > 0 && given[row] == most) continue;
         ++given[row];
+        // One large record may be that of many rows.
+        if (Status spent = Spend(0, records[i].size()); !spent.ok()) return spent;
         wire::AppendBytes(FieldOf(part).number, records[i], &added_[part][row]);
       }
     }
+    return {};
   }
 
   void ToOne(size_t part, std::shared_ptr<Holders> holders) {

@@ -14,11 +14,9 @@
 
 namespace storegate::service {
 
-// Bytes of records that one call may hold to fill others with.
+// What one call may read, and write into its answer, to fill records with.
 inline constexpr size_t kMaxIncludedBytes = 16 << 20;
-// Records embedded into one call's answer, and into one record where the schema says
-// nothing.
-inline constexpr int64_t kMaxIncluded = 10000;
+inline constexpr int64_t kMaxIncluded = 50000;  // records read
 
 // Makes of each row, a record's wire bytes as they were read, what is in the answer.
 // `selection` is kept alive by `done`. `done` is called once, at once where nothing has

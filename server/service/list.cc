@@ -9,7 +9,7 @@
 namespace storegate::service {
 namespace {
 
-struct Listing : Selection {
+struct Listing : ListQuery {
   CallPtr call;
   Paging paging;
   bool count = false;       // total_size is asked for
@@ -24,10 +24,9 @@ Status ReadRequest(Listing* listing) {
       ReadPaging(method, *call->request, call->context->options.max_page_size);
   if (!paging.ok()) return paging.status();
   listing->count = paging->page > 0 || GetBool(*call->request, method.include_total_size);
-  if (Status status = ReadSelection(*call, listing); !status.ok()) return status;
+  if (Status status = ReadListQuery(*call, listing); !status.ok()) return status;
   repository::Query& query = listing->query;
   query.skip = paging->skip;
-  query.limit = paging->size + 1;  // one more shows that another page follows
   query.deadline = call->call.deadline;
   listing->paging = *std::move(paging);
   return {};
@@ -53,13 +52,13 @@ void SetPageInfo(const Listing& listing, Message* info) {
 }
 
 // The records are in the response already; what else it has is appended.
-void AppendRest(const Listing& listing, const PageSink& sink, std::string* response) {
+void AppendRest(const Listing& listing, Page* page) {
   const CallPtr& call = listing.call;
   const schema::Method& method = call->method();
   Message* rest = method.response->New(&call->arena);
-  if (sink.more() && method.next_page_token != nullptr) {
+  if (page->more && method.next_page_token != nullptr) {
     rest->GetReflection()->SetString(rest, method.next_page_token,
-                                     call->context->sealer.Seal(listing.fingerprint, sink.last()));
+                                     call->context->sealer.Seal(listing.fingerprint, page->last));
   }
   if (listing.count && method.total_size != nullptr) {
     SetInteger(rest, method.total_size, listing.total);
@@ -67,27 +66,25 @@ void AppendRest(const Listing& listing, const PageSink& sink, std::string* respo
   if (listing.paging.page > 0 && method.page_info != nullptr) {
     SetPageInfo(listing, MutableMessageAt(rest, method.page_info));
   }
-  rest->AppendToString(response);
+  rest->AppendToString(&page->rows);
 }
 
 void Run(const std::shared_ptr<Listing>& listing, repository::Session* session) {
   const CallPtr& call = listing->call;
-  const FieldDescriptor* records = call->method().records;
-  PageSink sink(&call->rows, records == nullptr ? 0 : records->number(), listing->paging.size,
-                call->context->options.max_page_bytes);
-  sink.SetEntity(&call->entity());
-  sink.Remember(&listing->query.order);
-  if (Status status = session->List(listing->query, &sink); !status.ok()) {
-    return call->Fail(status);
-  }
-  sink.Finish();
+  const size_t max_bytes = call->context->options.max_page_bytes;
+  Result<Page> read = ReadPage(*call, listing.get(), listing->paging.size, max_bytes, session);
+  if (!read.ok()) return call->Fail(read.status());
   if (listing->count) {
     Result<int64_t> total = session->Count(listing->query);
     if (!total.ok()) return call->Fail(total.status());
     listing->total = *total;
   }
-  AppendRest(*listing, sink, &call->rows);
-  call->Succeed(std::move(call->rows));
+  auto page = std::make_shared<Page>(*std::move(read));
+  FillPage(call, listing->selection, max_bytes, page, [listing, page](const Status& status) {
+    if (!status.ok()) return listing->call->Fail(status);
+    AppendRest(*listing, page.get());
+    listing->call->Succeed(std::move(page->rows));
+  });
 }
 
 }  // namespace

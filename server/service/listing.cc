@@ -5,6 +5,7 @@
 
 #include "server/base/text.h"
 #include "server/query/order.h"
+#include "server/service/joins.h"
 #include "server/service/paging.h"
 #include "server/service/reasons.h"
 #include "server/service/reflect.h"
@@ -88,7 +89,7 @@ Result<Predicate> Where(const CallState& call) {
 
 }  // namespace
 
-Status ReadSelection(const CallState& call, Selection* selection) {
+Status ReadListQuery(const CallState& call, ListQuery* list) {
   const schema::Method& method = call.method();
   Message* const request = call.request;
   Result<query::Order> order =
@@ -96,16 +97,25 @@ Status ReadSelection(const CallState& call, Selection* selection) {
   if (!order.ok()) return order.status();
   Result<Predicate> where = Where(call);
   if (!where.ok()) return where.status();
-  repository::Query& query = selection->query;
+  if (Status status = CheckJoins(*call.context, call.entity(), *where); !status.ok()) {
+    return status;
+  }
+  Result<Selection> selection = ReadSelection(method, *request);
+  if (!selection.ok()) return selection.status();
+  list->selection = *std::move(selection);
+  repository::Query& query = list->query;
   query.entity = &call.entity();
   query.where = *std::move(where);
   query.show_deleted = GetBool(*request, method.show_deleted);
   query.order = *std::move(order);
+  std::vector<const schema::Field*> keys;
+  for (const query::SortKey& key : query.order) keys.push_back(key.field);
+  query.fields = list->selection.ReadWith(std::move(keys));
   const std::string token = GetString(*request, method.page_token);
-  selection->fingerprint = Fingerprint(method, query.order, request);
+  list->fingerprint = Fingerprint(method, query.order, request);
   if (token.empty()) return {};
   Result<std::vector<Value>> after =
-      call.context->sealer.Open(token, selection->fingerprint, query.order);
+      call.context->sealer.Open(token, list->fingerprint, query.order);
   if (!after.ok()) return after.status();
   query.after = *std::move(after);
   return {};

@@ -6,20 +6,23 @@
 #include "server/base/status.h"
 #include "server/repository/backend.h"
 #include "server/service/context.h"
+#include "server/service/selection.h"
 
 namespace storegate::service {
 
-// Which records, in which order, behind which one.
-struct Selection {
+// Which records, in which order, behind which one, and what of each.
+struct ListQuery {
   repository::Query query;  // without skip, limit and deadline
+  Selection selection;
   // What a page token of the request is bound to.
   std::string fingerprint;
 };
 
-// REQUIRES: `call` is parsed. Reads predicates, filter, search, order_by, show_deleted
-// and page_token, and clears of the request what a token is not bound to: whoever needs
-// page_size or the like reads it before. INVALID_ARGUMENT for each of them, with the
-// reasons of query/; the strings that it takes are bounded.
-Status ReadSelection(const CallState& call, Selection* selection);
+// REQUIRES: `call` is parsed. Reads predicates, filter, search, order_by, show_deleted,
+// page_token, include and read_mask, and clears of the request what a token is not bound
+// to: whoever needs page_size or the like reads it before. INVALID_ARGUMENT for each of
+// them, with the reasons of query/; the strings that it takes are bounded. UNIMPLEMENTED,
+// reason JOIN_UNAVAILABLE: joins.h.
+Status ReadListQuery(const CallState& call, ListQuery* list);
 
 }  // namespace storegate::service

@@ -1,11 +1,14 @@
 #include "server/service/paging.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <sodium.h>
 
+#include "server/base/wire_fields.h"
+#include "server/service/include.h"
 #include "server/service/reasons.h"
 #include "server/service/reflect.h"
 #include "server/service/violations.h"
@@ -88,6 +91,7 @@ bool PageSink::EndRow() {
   const bool go_on = WireSink::EndRow();
   // The first row is in whatever its size: a page makes progress.
   more_ = static_cast<int64_t>(rows()) > max_rows_ || (rows() > 1 && size() > max_bytes_);
+  if (keys_ != nullptr && !more_) keys_->push_back(last_values());
   return go_on && !more_;
 }
 
@@ -97,6 +101,47 @@ void PageSink::Finish() {
   } else {
     last_ = last_values();
   }
+}
+
+Result<Page> ReadPage(const CallState& call, ListQuery* list, int64_t size, size_t max_bytes,
+                      repository::Session* session) {
+  Page page;
+  PageSink sink(&page.rows, call.method().records->number(), size, max_bytes);
+  sink.SetEntity(&call.entity());
+  sink.Remember(&list->query.order);
+  if (!list->selection.trivial()) sink.KeepKeys(&page.keys);
+  list->query.limit = size + 1;  // one more shows that another page follows
+  if (Status status = session->List(list->query, &sink); !status.ok()) return status;
+  page.row_bytes = page.rows.size() / std::max<size_t>(sink.rows(), 1) + 1;
+  sink.Finish();
+  page.more = sink.more();
+  page.last = sink.last();
+  return page;
+}
+
+void FillPage(const CallPtr& call, const Selection& selection, size_t max_bytes,
+              std::shared_ptr<Page> page, std::function<void(const Status&)> done) {
+  if (selection.trivial()) return done({});
+  auto rows = std::make_shared<std::vector<std::string>>();
+  wire::Field row;
+  for (std::string_view in = page->rows; wire::NextField(&in, &row);) {
+    rows->emplace_back(row.content);
+  }
+  const int list_field = call->method().records->number();
+  FillIncluded(call, selection, rows,
+               [page, rows, list_field, max_bytes, done = std::move(done)](const Status& status) {
+                 if (!status.ok()) return done(status);
+                 page->rows.clear();
+                 for (size_t i = 0; i < rows->size(); ++i) {
+                   if (i > 0 && page->rows.size() + (*rows)[i].size() > max_bytes) {
+                     page->more = true;
+                     break;
+                   }
+                   wire::AppendBytes(list_field, (*rows)[i], &page->rows);
+                   page->last = page->keys[i];
+                 }
+                 done({});
+               });
 }
 
 }  // namespace storegate::service

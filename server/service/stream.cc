@@ -61,12 +61,12 @@ class Streaming : public std::enable_shared_from_this<Streaming> {
   void Step();
   // With a session, which is given back when this returns.
   void Read(repository::Session* session);
-  void Send(std::string rows);
+  void Send(Page* page);
   void OnSent(bool taken);
 
   const CallPtr call_;
   const Seat seat_;
-  Selection selection_;  // behind the last row that was read
+  ListQuery list_;       // behind the last row that was read
   size_t rows_ = kFirstRows;
   bool more_ = false;    // rows follow the last one that was read
 };
@@ -80,7 +80,7 @@ void Streaming::Begin() {
     return call_->Fail(status.WithRetryDelay(kTooManyDelay));
   }
   if (Status status = call_->Parse(/*write=*/false); !status.ok()) return call_->Fail(status);
-  if (Status status = ReadSelection(*call_, &selection_); !status.ok()) return call_->Fail(status);
+  if (Status status = ReadListQuery(*call_, &list_); !status.ok()) return call_->Fail(status);
   Step();
 }
 
@@ -92,7 +92,7 @@ void Streaming::Step() {
                            std::chrono::steady_clock::now() + options().stream_step_deadline);
   task.method = call_->call.method;
   task.settled = call_->call.settled;
-  selection_.query.deadline = task.deadline;
+  list_.query.deadline = task.deadline;
   task.run = [self = shared_from_this()](const Status& status, repository::Session* session) {
     if (!status.ok()) return self->call_->Fail(status);
     self->Read(session);
@@ -101,33 +101,30 @@ void Streaming::Step() {
 }
 
 void Streaming::Read(repository::Session* session) {
-  std::string rows;
-  PageSink sink(&rows, call_->method().records->number(), static_cast<int64_t>(rows_),
-                options().stream_step_bytes);
-  sink.SetEntity(&call_->entity());
-  sink.Remember(&selection_.query.order);
-  selection_.query.limit = static_cast<int64_t>(rows_) + 1;
-  if (Status status = session->List(selection_.query, &sink); !status.ok()) {
-    return call_->Fail(status);
-  }
-  const size_t row_bytes = rows.size() / std::max<size_t>(sink.rows(), 1) + 1;
-  sink.Finish();
-  more_ = sink.more();
-  if (more_) {
-    selection_.query.after = sink.last();
-    rows_ = std::clamp<size_t>(std::bit_floor(options().stream_step_bytes / row_bytes), 1, kMaxRows);
-  }
-  Send(std::move(rows));
+  Result<Page> read = ReadPage(*call_, &list_, static_cast<int64_t>(rows_),
+                               options().stream_step_bytes, session);
+  if (!read.ok()) return call_->Fail(read.status());
+  // What is filled into rows takes more than they do.
+  const size_t max_rows = list_.selection.parts().empty() ? kMaxRows : kFirstRows;
+  rows_ = std::clamp<size_t>(std::bit_floor(options().stream_step_bytes / read->row_bytes), 1,
+                             max_rows);
+  auto page = std::make_shared<Page>(*std::move(read));
+  FillPage(call_, list_.selection, options().max_page_bytes, page,
+           [self = shared_from_this(), page](const Status& status) {
+             status.ok() ? self->Send(page.get()) : self->call_->Fail(status);
+           });
 }
 
-void Streaming::Send(std::string rows) {
+void Streaming::Send(Page* page) {
   const schema::Method& method = call_->method();
+  more_ = page->more;
+  if (more_) list_.query.after = page->last;
   if (more_ && method.next_page_token != nullptr) {
-    wire::AppendBytes(
-        method.next_page_token->number(),
-        call_->context->sealer.Seal(selection_.fingerprint, selection_.query.after), &rows);
+    wire::AppendBytes(method.next_page_token->number(),
+                      call_->context->sealer.Seal(list_.fingerprint, list_.query.after),
+                      &page->rows);
   }
-  call_->call.send(std::move(rows), [self = shared_from_this()](bool taken) {
+  call_->call.send(std::move(page->rows), [self = shared_from_this()](bool taken) {
     self->OnSent(taken);
   });
 }

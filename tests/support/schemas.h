@@ -18,6 +18,7 @@ struct NamedSchema {
 // Loaded once and kept until the process ends. A schema that does not load ends
 // the process with its diagnostics: no test could run.
 const std::vector<NamedSchema>& Schemas();
+// Of these, or one of those that few cases are about: "seeds".
 const NamedSchema& SchemaNamed(std::string_view name);
 
 // The method of the store of `entity` that does `operation`; null when no store
