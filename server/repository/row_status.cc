@@ -89,4 +89,16 @@ Status MalformedColumn(const schema::Field& field) {
       .With("field", field.name);
 }
 
+Status SumOutOfRange(const schema::Field& into) {
+  return Status(Code::kOutOfRange, "SUM_OUT_OF_RANGE",
+                "The sum in " + into.name + " is more than 64 bits hold. Narrow the request.")
+      .With("field", into.name);
+}
+
+Status NativeQueryFailed(const schema::Entity& entity) {
+  return Status(Code::kInternal, "NATIVE_QUERY_FAILED",
+                "The database refused a native query on " + entity.collection +
+                    ". The log says why.");
+}
+
 }  // namespace storegate::repository

@@ -36,4 +36,9 @@ Status TooLate();
 // INTERNAL, MALFORMED_DATA, metadata "field": a column holds what its field cannot be.
 Status MalformedColumn(const schema::Field& field);
 
+// OUT_OF_RANGE, SUM_OUT_OF_RANGE, metadata "field": of the row that the sum goes into.
+Status SumOutOfRange(const schema::Field& into);
+// INTERNAL, NATIVE_QUERY_FAILED, of a method on that entity. The log has said why.
+Status NativeQueryFailed(const schema::Entity& entity);
+
 }  // namespace storegate::repository

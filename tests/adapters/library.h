@@ -18,11 +18,16 @@
 namespace storegate::test {
 
 // Author (text id, unique fields, references itself), Book (counted id, refers to
-// Author.slug, unique pair), Note (deleted for good, JSON of all kinds).
+// Author.slug, unique pair), Note (deleted for good, JSON of all kinds), Genre (of many
+// books, by BookGenre), Loan (what aggregates and native queries are about).
 const schema::Schema& Library();
 const schema::Entity& Author();
 const schema::Entity& Book();
 const schema::Entity& Note();
+const schema::Entity& Genre();
+const schema::Entity& BookGenre();
+const schema::Entity& Loan();
+const schema::Method& LoanMethod(const std::string& name);
 
 // Matches a status of this reason.
 MATCHER_P(HasReason, reason, "") {
@@ -57,6 +62,13 @@ Status InsertText(repository::Session& session, const schema::Entity& entity,
 // Rows as text format on one line, in the order that they come.
 Result<std::vector<std::string>> Rows(repository::Session& session,
                                       const repository::Query& query);
+Result<std::vector<std::string>> Rows(repository::Session& session,
+                                      const repository::AggregateQuery& query);
+Result<std::vector<std::string>> Rows(repository::Session& session,
+                                      const repository::NativeQuery& query);
+query::Predicate Parsed(std::string_view text, const schema::Entity& entity);
+// `names` as "name,email".
+std::vector<const schema::Field*> Fields(const schema::Entity& entity, std::string_view names);
 repository::Query All(const schema::Entity& entity, std::string_view order_by = "");
 // The ids of the rows where the predicate holds, in order of id.
 std::vector<std::string> Where(repository::Session& session, const schema::Entity& entity,
@@ -70,6 +82,7 @@ struct Got {
   std::string row;
 };
 std::vector<Got> Get(repository::Session& session, const schema::Entity& entity,
-                     std::string_view key_fields, std::vector<repository::KeyValues> values);
+                     std::string_view key_fields, std::vector<repository::KeyValues> values,
+                     std::string_view mask = "");
 
 }  // namespace storegate::test

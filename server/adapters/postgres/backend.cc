@@ -20,7 +20,11 @@ class PostgresBackend : public Backend {
 
   std::string_view kind() const override { return "postgresql"; }
   Capabilities capabilities() const override {
-    return {.transactions = true, .references = true, .start_get = true};
+    return {.transactions = true,
+            .references = true,
+            .start_get = true,
+            .joins = true,
+            .aggregates = true};
   }
   Result<std::unique_ptr<Session>> Connect(Use use) override;
   Result<std::string> KeepSecret(std::string_view name, std::string_view proposed) override;

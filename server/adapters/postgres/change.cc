@@ -66,7 +66,7 @@ bool Writer::AttemptAlone(Write* write) {
   for (size_t i = 0; status.ok() && write->sink != nullptr && i < changed_.size(); ++i) {
     const auto& [entity, rows] = changed_[i];
     bool more;
-    status = reader_.Read(rows.get(), 0, plans_.Of(*entity).columns(true).fields, write->sink,
+    status = reader_.Read(rows.get(), 0, plans_.Of(*entity).columns(true), write->sink,
                           &more);
   }
   if (!status.ok()) {
@@ -144,7 +144,7 @@ Status Writer::RunInserts(Write* write, bool* done) {
   for (const Mutation& mutation : write->mutations) {
     const auto [rows, row] = by_version.at(mutation.new_version);
     if (write->sink == nullptr) break;
-    Status status = reader_.Read(rows, row, plan.columns(true).fields, write->sink, &more);
+    Status status = reader_.Read(rows, row, plan.columns(true), write->sink, &more);
     if (!status.ok()) return status;
   }
   return {};

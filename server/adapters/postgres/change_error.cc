@@ -70,10 +70,9 @@ Result<Writer::Fields> Writer::FirstTaken(const Mutation& mutation) {
     Result<repository::KeyValues> values = repository::KeyAfter(mutation, key, *state);
     if (!values.ok()) return values.status();
     if (values->empty()) continue;
-    const repository::GetRequest request{&entity, &key, {*std::move(values)}, true};
+    const repository::GetRequest request{&entity, &key, {*std::move(values)}, true, {}};
     Sql sql;
-    std::vector<int> columns;
-    plan.Get(request, &sql, &columns);
+    plan.Get(request, &sql);
     Result<Rows> rows = Ask(sql, mutation);
     if (!rows.ok()) return rows.status();
     if (TakenIn(rows->get(), mutation, key)) return key.fields;

@@ -106,7 +106,7 @@ void Connection::SendText(const std::string& text, std::span<const std::string> 
 }
 
 int64_t Connection::Prepare(const Sql& sql) {
-  if (sql.kept == nullptr) return PrepareText(sql.text);
+  if (sql.kept == nullptr) return PrepareText(sql.text, sql.text_types);
   const auto found = kept_.find(sql.kept);
   if (found != kept_.end()) return found->second;
   const int64_t number = PrepareText(*sql.kept);
@@ -114,7 +114,7 @@ int64_t Connection::Prepare(const Sql& sql) {
   return number;
 }
 
-int64_t Connection::PrepareText(const std::string& text) {
+int64_t Connection::PrepareText(const std::string& text, std::span<const uint32_t> types) {
   const auto found = prepared_.find(std::string_view(text));
   if (found != prepared_.end()) return found->second;
   if (prepared_.size() >= std::max<size_t>(options_.statement_cache, 1)) {
@@ -123,7 +123,8 @@ int64_t Connection::PrepareText(const std::string& text) {
     kept_.clear();
   }
   const int64_t number = ++prepared_ever_;
-  Check(PQsendPrepare(handle_.get(), Name(number).text, text.c_str(), 0, nullptr));
+  Check(PQsendPrepare(handle_.get(), Name(number).text, text.c_str(),
+                      static_cast<int>(types.size()), types.data()));
   expected_.push_back({Expected::kPrepare, number});
   prepared_.emplace(text, number);
   return number;
@@ -145,15 +146,18 @@ void Connection::Send(const Sql& sql, bool stream) {
     lengths_.push_back(std::max(place.length, 0));
   }
   if (formats_.size() < sql.places.size()) formats_.resize(sql.places.size(), 1);
+  const bool texts = !sql.text_types.empty();
+  const int* const formats = texts ? nullptr : formats_.data();
   if (options_.transaction_pooler) {
-    Check(PQsendQueryParams(handle_.get(), sql.statement().c_str(), count, nullptr, values_.data(),
-                            lengths_.data(), formats_.data(), 1));
+    Check(PQsendQueryParams(handle_.get(), sql.statement().c_str(), count,
+                            texts ? sql.text_types.data() : nullptr, values_.data(),
+                            lengths_.data(), formats, 1));
   } else {
     // values_ is used again only in SendText, and Prepare may call that.
     std::vector<const char*> values = std::move(values_);
     const Name name(Prepare(sql));
     Check(PQsendQueryPrepared(handle_.get(), name.text, count, values.data(), lengths_.data(),
-                              formats_.data(), 1));
+                              formats, 1));
     values_ = std::move(values);
   }
   expected_.push_back({stream ? Expected::kStream : Expected::kStatement});

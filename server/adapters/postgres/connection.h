@@ -129,7 +129,7 @@ class Connection {
   Status Configure();
   // The number of the prepared statement.
   int64_t Prepare(const Sql& sql);
-  int64_t PrepareText(const std::string& text);
+  int64_t PrepareText(const std::string& text, std::span<const uint32_t> types = {});
   void SendText(const std::string& text, std::span<const std::string> values);
   void SendTimeout();
   void Check(int ok);

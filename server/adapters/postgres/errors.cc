@@ -5,6 +5,7 @@
 
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/repository/row_status.h"
 
 namespace storegate::postgres {
 namespace {
@@ -184,6 +185,24 @@ Failure Explain(const PGresult* rows) {
     // One that takes no writes any more leads to a server that was the primary once.
     failure.fatal = severity == "FATAL" || severity == "PANIC" || state == "25006";
   }
+  return failure;
+}
+
+Failure ExplainNative(const PGresult* rows, const schema::Entity& entity) {
+  const ExecStatusType status = PQresultStatus(rows);
+  const bool copies = status == PGRES_COPY_OUT || status == PGRES_COPY_IN;
+  Failure failure;
+  failure.status = repository::NativeQueryFailed(entity);
+  if (copies || status == PGRES_EMPTY_QUERY || status == PGRES_COMMAND_OK) {
+    Log(Level::kError, "postgresql failed", {{"text", "a native query gives no rows"}});
+    failure.fatal = copies;  // nobody here has, or takes, what is copied
+    return failure;
+  }
+  const bool writes = StateOf(rows) == "25006";
+  Failure ours = writes ? Failure() : Explain(rows);
+  if (!writes && ours.status.code() != Code::kInternal) return ours;
+  if (writes || !WorthLogging(MeaningOf(StateOf(rows)))) LogFailure(rows);
+  failure.what = ours.what;
   return failure;
 }
 

@@ -51,6 +51,10 @@ Failure Explain(const PGresult* rows);
 bool MadeByLibpq(const PGresult* rows);
 inline Status ToStatus(const PGresult* rows) { return Explain(rows).status; }
 
+// The same of a native query on `entity`: INTERNAL, reason NATIVE_QUERY_FAILED, where the
+// database refuses the text or what is done with the values, and where it would write.
+Failure ExplainNative(const PGresult* rows, const schema::Entity& entity);
+
 // UNKNOWN, reason COMMIT_UNKNOWN: the connection was lost while it was committed.
 Status CommitUnknown();
 // UNAVAILABLE, DATABASE_UNAVAILABLE.

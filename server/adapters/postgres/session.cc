@@ -1,7 +1,10 @@
 #include "server/adapters/postgres/session.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "server/adapters/postgres/aggregates.h"
+#include "server/adapters/postgres/native.h"
 #include "server/repository/row_status.h"
 #include "server/repository/wire_sink.h"
 
@@ -98,34 +101,28 @@ Status PostgresSession::StartGet(const GetRequest& request) {
   get_ = &request;
   get_again_ = false;
   get_plan_ = &plans_.Of(*request.entity);
-  get_plan_->Get(request, &sql_, &get_columns_);
-  get_deleted_column_ = -1;
-  if (request.entity->delete_time != nullptr) {
-    const std::vector<const Field*>& fields = get_plan_->columns(request.with_secrets).fields;
-    const auto at = std::ranges::find(fields, request.entity->delete_time);
-    get_deleted_column_ = static_cast<int>(at - fields.begin());
-  }
+  got_ = &get_plan_->Get(request, &sql_);
   index_.Build(request, sql_);
   return SendGet();
 }
 
 Status PostgresSession::TakeRows(const PGresult* rows, repository::WireSink* sink,
                                  std::vector<Found>* found, bool* more) {
-  const std::vector<const Field*>& fields = get_plan_->columns(get_->with_secrets).fields;
+  const Columns& columns = *got_->columns;
   const int count = PQntuples(rows);
   for (int row = 0; row < count && *more; ++row) {
-    const size_t which = index_.Find(rows, row, get_columns_);
+    const size_t which = index_.Find(rows, row, got_->key_columns);
     if (which >= found->size()) continue;
     Found& entry = (*found)[which];
-    const bool deleted =
-        get_deleted_column_ >= 0 && PQgetisnull(rows, row, get_deleted_column_) == 0;
+    const bool deleted = columns.deleted >= 0 && PQgetisnull(rows, row, columns.deleted) == 0;
     // Of several deleted rows with a value any one will do, and a living one wins.
     if (entry.found && deleted) continue;
     const size_t begin = sink->size();
-    Status status = reader_.Read(rows, row, fields, sink, more);
+    Status status = reader_.Read(rows, row, columns, sink, more);
     if (!status.ok()) return status;
     entry = {true, deleted, begin, sink->size()};
-    get_plan_->NoteRow(sink->size() - begin);
+    // What a mask leaves of a row says nothing of whole ones.
+    if (get_->fields.empty()) get_plan_->NoteRow(sink->size() - begin);
   }
   return {};
 }
@@ -174,26 +171,36 @@ Status PostgresSession::Get(const GetRequest& request, repository::WireSink* sin
 
 // Runs what is in sql_; again where what was prepared was stale. `take` gets rows,
 // and says whether it wants more.
-Status PostgresSession::RunQuery(Deadline deadline, bool stream,
+Status PostgresSession::RunQuery(const Run& run,
                                  const std::function<Status(const PGresult*, bool*)>& take) {
+  const auto explain = [&](const PGresult* rows) {
+    return run.native == nullptr ? postgres::Explain(rows) : ExplainNative(rows, *run.native);
+  };
   for (int attempt = 0;; ++attempt) {
-    connection_->Begin(deadline);
-    connection_->Send(sql_, stream);
+    connection_->Begin(run.deadline);
+    if (run.native != nullptr) connection_->SendBracket("BEGIN READ ONLY");
+    connection_->Send(sql_, run.stream);
     connection_->Sync();
+    if (run.native != nullptr) {
+      // Behind a Sync, so that it is run after an error, too. What the text may have set
+      // is taken back.
+      connection_->SendBracket("ROLLBACK");
+      connection_->Sync();
+    }
     Status status;
     bool more = true;
     Rows rows = connection_->Next();
     if (rows != nullptr && Failed(rows.get())) {
-      const Failure failure = postgres::Explain(rows.get());
-      connection_->Finish();
+      const Failure failure = explain(rows.get());
       if (failure.fatal) connection_->Lose();
+      connection_->Finish();
       if (failure.what != Failure::What::kStale || attempt > 0) return failure.status;
       connection_->ForgetStatements();
       continue;
     }
     while (rows != nullptr) {
       if (Failed(rows.get())) {
-        status = ToStatus(rows.get());
+        status = explain(rows.get()).status;
         break;
       }
       status = take(rows.get(), &more);
@@ -209,15 +216,16 @@ Status PostgresSession::RunQuery(Deadline deadline, bool stream,
 Status PostgresSession::List(const Query& query, repository::Sink* sink) {
   if (Expired(query.deadline)) return repository::TooLate();
   Plan& plan = plans_.Of(*query.entity);
-  const std::vector<const Field*>& fields = plan.columns(query.with_secrets).fields;
-  if (Status status = plan.List(query, &sql_); !status.ok()) return status;
+  std::optional<Columns> made;
+  const Columns& columns = plan.ColumnsOf(query, &made);
+  if (Status status = plan.List(query, columns, &sql_); !status.ok()) return status;
   const bool stream = static_cast<size_t>(query.limit) * plan.row_bytes() > kWholeBytesMax;
-  return RunQuery(query.deadline, stream, [&](const PGresult* rows, bool* more) {
+  return RunQuery({query.deadline, stream}, [&](const PGresult* rows, bool* more) {
     const int count = PQntuples(rows);
     for (int row = 0; row < count && *more; ++row) {
-      Status status = reader_.Read(rows, row, fields, sink, more);
+      Status status = reader_.Read(rows, row, columns, sink, more);
       if (!status.ok()) return status;
-      plan.NoteRow(reader_.bytes());
+      if (query.fields.empty()) plan.NoteRow(reader_.bytes());
     }
     return Status();
   });
@@ -227,13 +235,71 @@ Result<int64_t> PostgresSession::Count(const Query& query) {
   if (Expired(query.deadline)) return repository::TooLate();
   if (Status status = plans_.Of(*query.entity).Count(query, &sql_); !status.ok()) return status;
   int64_t count = 0;
-  Status status = RunQuery(query.deadline, false, [&](const PGresult* rows, bool*) {
+  Status status = RunQuery({query.deadline}, [&](const PGresult* rows, bool*) {
     if (PQntuples(rows) != 1) return ToStatus(rows);
     count = static_cast<int64_t>(Big64(PQgetvalue(rows, 0, 0)));
     return Status();
   });
   if (!status.ok()) return status;
   return count;
+}
+
+Status PostgresSession::Aggregate(const repository::AggregateQuery& query,
+                                  repository::Sink* sink) {
+  if (Expired(query.deadline)) return repository::TooLate();
+  repository::RowColumns columns;
+  if (Status status = AggregateSql(query, &columns, &sql_); !status.ok()) return status;
+  const std::vector<int> sums = repository::IntegerSums(*query.aggregate, columns);
+  return RunQuery({query.deadline}, [&](const PGresult* rows, bool* more) {
+    const int count = PQntuples(rows);
+    for (int row = 0; row < count && *more; ++row) {
+      for (const int sum : sums) {
+        // It comes as numeric, which has any number of digits.
+        if (!ReadInteger(rows, row, sum)) return repository::SumOutOfRange(*columns.fields[sum]);
+      }
+      Status status = reader_.Read(rows, row, columns, sink, more);
+      if (!status.ok()) return status;
+    }
+    return Status();
+  });
+}
+
+Status PostgresSession::Native(const repository::NativeQuery& query, repository::Sink* sink) {
+  if (Expired(query.deadline)) return repository::TooLate();
+  NativeSql(query, &sql_);
+  std::optional<std::vector<repository::PlacedField>> columns;
+  // How many rows there are, nobody knows.
+  const Run run{query.deadline, /*stream=*/true, query.entity};
+  return RunQuery(run, [&](const PGresult* rows, bool* more) {
+    if (PQresultStatus(rows) == PGRES_COMMAND_OK) {
+      return ExplainNative(rows, *query.entity).status;
+    }
+    if (!columns) columns = PlaceColumns(rows, query.native->row.entity);
+    const int count = PQntuples(rows);
+    for (int row = 0; row < count && *more; ++row) {
+      Status status = reader_.ReadPlaced(rows, row, *columns, sink, more);
+      if (!status.ok()) return NativeMismatch(status, rows, *columns, *query.entity);
+    }
+    return Status();
+  });
+}
+
+Result<std::string> PostgresSession::Explain(const Query& query) {
+  if (Expired(query.deadline)) return repository::TooLate();
+  const Plan& plan = plans_.Of(*query.entity);
+  std::optional<Columns> made;
+  Status status = plan.List(query, plan.ColumnsOf(query, &made), &sql_);
+  if (!status.ok()) return status;
+  sql_.text.insert(0, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) ");
+  std::string lines;
+  status = RunQuery({query.deadline}, [&](const PGresult* rows, bool*) {
+    for (int row = 0; row < PQntuples(rows); ++row) {
+      lines.append(PQgetvalue(rows, row, 0), PQgetlength(rows, row, 0)).append("\n");
+    }
+    return Status();
+  });
+  if (!status.ok()) return status;
+  return lines;
 }
 
 Status PostgresSession::Apply(std::span<repository::Write* const> writes) {

@@ -54,6 +54,11 @@ class PostgresSession : public repository::Session {
   bool Aged() override { return connection_->Aged(); }
   Status List(const repository::Query& query, repository::Sink* sink) override;
   Result<int64_t> Count(const repository::Query& query) override;
+  Status Aggregate(const repository::AggregateQuery& query, repository::Sink* sink) override;
+  Status Native(const repository::NativeQuery& query, repository::Sink* sink) override;
+  // What EXPLAIN ANALYZE says: the statement is run, and each node tells how many rows it
+  // gave and removed.
+  Result<std::string> Explain(const repository::Query& query) override;
   // INTERNAL, reason READ_SESSION, of a session for reads.
   Status Apply(std::span<repository::Write* const> writes) override;
   int64_t statements() const override { return connection_->statements(); }
@@ -65,8 +70,13 @@ class PostgresSession : public repository::Session {
   // What came of the rows in `rows`; false: the sink is full.
   Status TakeRows(const PGresult* rows, repository::WireSink* sink,
                   std::vector<repository::Found>* found, bool* more);
-  Status RunQuery(Deadline deadline, bool stream,
-                  const std::function<Status(const PGresult*, bool*)>& take);
+  struct Run {
+    Deadline deadline = Deadline::max();
+    bool stream = false;
+    // Whose text it is where it is not the gateway's: then it may only read.
+    const schema::Entity* native = nullptr;
+  };
+  Status RunQuery(const Run& run, const std::function<Status(const PGresult*, bool*)>& take);
 
   const std::unique_ptr<Connection> connection_;
   Plans plans_;
@@ -75,8 +85,7 @@ class PostgresSession : public repository::Session {
   // The Get that runs.
   const repository::GetRequest* get_ = nullptr;
   Plan* get_plan_ = nullptr;
-  std::vector<int> get_columns_;
-  int get_deleted_column_ = -1;
+  const Plan::Got* got_ = nullptr;
   bool get_again_ = false;
   KeyIndex index_;
 };

@@ -142,6 +142,12 @@ void Sql::BindBytes(std::string_view binary) {
   bytes += binary;
 }
 
+void Sql::BindText(std::string_view value, uint32_t type) {
+  BindBytes(value);
+  bytes += '\0';
+  text_types.push_back(type);
+}
+
 void Sql::BindNull() { places.push_back({bytes.size(), -1}); }
 
 void Sql::Bind(const Value& value, Kind kind) {
@@ -182,6 +188,7 @@ void Sql::Clear() {
   text.clear();
   places.clear();
   bytes.clear();
+  text_types.clear();
 }
 
 }  // namespace storegate::postgres

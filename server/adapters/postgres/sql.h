@@ -45,6 +45,9 @@ struct Sql {
   std::string text;
   std::vector<Place> places;
   std::string bytes;  // of all places
+  // Not empty: values are texts, each with a NUL behind it, of these types; 0: of the
+  // type that the database takes it for.
+  std::vector<uint32_t> text_types;
 
   // Appends "$1::bigint" to the text, and the value. Bind only gives the value.
   // REQUIRES: Fits, or null.
@@ -56,6 +59,8 @@ struct Sql {
   // A value in binary already.
   void BindBytes(std::string_view binary);
   void BindNull();
+  // A value as text, of a type that goes into text_types.
+  void BindText(std::string_view value, uint32_t type);
 
   // "$3::uuid" for the place that comes next.
   void AppendPlace(Kind kind, bool array);

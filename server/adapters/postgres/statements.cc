@@ -22,15 +22,8 @@ namespace {
 
 std::string Quoted(const Field& field) { return QuoteIdentifier(field.column); }
 
-Columns ColumnsOf(const schema::Entity& entity, bool with_secrets) {
-  Columns columns;
-  for (const Field* field : entity.stored) {
-    if (field->input_only && !with_secrets) continue;
-    columns.fields.push_back(field);
-    columns.list += Quoted(*field) + ", ";
-  }
-  columns.list += "\"_version\"";
-  return columns;
+Columns AllColumns(const schema::Entity& entity, bool with_secrets) {
+  return Columns(repository::ColumnsToRead(entity, {}, with_secrets, true));
 }
 
 // ` FROM … WHERE …`: the rows that have one of the values as key.
@@ -61,12 +54,15 @@ std::string FromKeys(const std::string& table, const schema::Key& key, bool many
 
 }  // namespace
 
+Columns::Columns(repository::RowColumns columns)
+    : RowColumns(std::move(columns)), list(Listed(&QuoteIdentifier)) {}
+
 Plan::Plan(const schema::Entity& entity)
     : entity_(entity),
       table_(QuoteIdentifier(entity.collection)),
       id_(Quoted(*entity.id)),
-      all_(ColumnsOf(entity, true)),
-      open_(ColumnsOf(entity, false)) {}
+      all_(AllColumns(entity, true)),
+      open_(AllColumns(entity, false)) {}
 
 void Plan::NoteRow(size_t bytes) {
   // Forgets large rows slowly.
@@ -78,22 +74,31 @@ void Plan::AppendId(const Value& id, Sql* sql) const {
 }
 
 const Plan::GetText& Plan::TextOf(const GetRequest& request, bool many) {
+  if (!request.fields.empty()) {
+    masked_columns_.emplace(
+        repository::ColumnsToRead(entity_, request.fields, request.with_secrets, true));
+    return masked_ = MakeText(request, many, *masked_columns_);
+  }
   for (const GetText& get : gets_) {
     if (get.key == request.key && get.many == many && get.with_secrets == request.with_secrets) {
       return get;
     }
   }
-  GetText get{request.key, many, request.with_secrets, {}, {}};
-  const Columns& columns = this->columns(request.with_secrets);
+  gets_.push_back(MakeText(request, many, columns(request.with_secrets)));
+  return gets_.back();
+}
+
+Plan::GetText Plan::MakeText(const GetRequest& request, bool many, const Columns& columns) const {
+  GetText get{request.key, many, request.with_secrets, {}, {&columns, {}}};
   std::string select = "SELECT " + columns.list;
-  int next = static_cast<int>(columns.fields.size()) + 1;
+  int next = columns.count;
   for (const Field* field : request.key->fields) {
     const auto found = std::ranges::find(columns.fields, field);
     if (found != columns.fields.end()) {
-      get.key_columns.push_back(static_cast<int>(found - columns.fields.begin()));
+      get.got.key_columns.push_back(static_cast<int>(found - columns.fields.begin()));
     } else {
       select += ", " + Quoted(*field);
-      get.key_columns.push_back(next++);
+      get.got.key_columns.push_back(next++);
     }
   }
   select += FromKeys(table_, *request.key, many);
@@ -104,16 +109,18 @@ const Plan::GetText& Plan::TextOf(const GetRequest& request, bool many) {
     get.text = "(" + select + deleted + " IS NULL) UNION ALL (" + select + deleted +
                " IS NOT NULL ORDER BY " + id_ + ")";
   }
-  gets_.push_back(std::move(get));
-  return gets_.back();
+  return get;
 }
 
-void Plan::Get(const GetRequest& request, Sql* sql, std::vector<int>* key_columns) {
+const Plan::Got& Plan::Get(const GetRequest& request, Sql* sql) {
   const bool many = request.values.size() > 1;
   const GetText& get = TextOf(request, many);
   sql->Clear();
-  sql->kept = &get.text;
-  *key_columns = get.key_columns;
+  if (request.fields.empty()) {
+    sql->kept = &get.text;
+  } else {
+    sql->text = get.text;
+  }
   for (size_t i = 0; i < request.key->fields.size(); ++i) {
     const Kind kind = ColumnOf(*request.key->fields[i]).kind;
     if (!many) {
@@ -140,19 +147,28 @@ void Plan::Get(const GetRequest& request, Sql* sql, std::vector<int>* key_column
     if (nulls) sql->bytes[begin + 7] = '\1';  // the array's head says so
     sql->places.push_back({begin, static_cast<int>(sql->bytes.size() - begin)});
   }
+  return get.got;
 }
 
-Status Plan::AppendConditions(const Query& query, Sql* sql) const {
-  sql->text += " FROM " + table_ + " WHERE ";
-  Status status = AppendPredicate(query.where, sql);
-  if (status.ok() && entity_.soft_delete() && !query.show_deleted) {
-    sql->text += " AND " + Quoted(*entity_.delete_time) + " IS NULL";
+Status AppendFrom(const schema::Entity& entity, const query::Predicate& where, bool show_deleted,
+                  Sql* sql) {
+  sql->text += " FROM " + QuoteIdentifier(entity.collection) + " WHERE ";
+  Status status = AppendPredicate(where, sql);
+  if (status.ok() && entity.soft_delete() && !show_deleted) {
+    sql->text += " AND " + Quoted(*entity.delete_time) + " IS NULL";
   }
   return status;
 }
 
-Status Plan::List(const Query& query, Sql* sql) const {
+const Columns& Plan::ColumnsOf(const Query& query, std::optional<Columns>* made) const {
+  if (query.fields.empty()) return columns(query.with_secrets);
+  return made->emplace(
+      repository::ColumnsToRead(entity_, query.fields, query.with_secrets, false));
+}
+
+Status Plan::List(const Query& query, const Columns& columns, Sql* sql) const {
   sql->Clear();
+  if (query.each != nullptr) return ListOfEach(query, columns, sql);
   if (!query.after.empty() && query.after.size() != query.order.size()) {
     return Status(Code::kInternal, "INVALID_QUERY", "A page begins with one value a sort key.");
   }
@@ -164,10 +180,13 @@ Status Plan::List(const Query& query, Sql* sql) const {
     }
     sql->text += " LIMIT " + std::to_string(limit);
   };
-  const std::string select = "SELECT " + columns(query.with_secrets).list;
+  const std::string select = "SELECT " + columns.list;
+  const auto append_from = [&] {
+    return AppendFrom(entity_, query.where, query.show_deleted, sql);
+  };
   if (!NullsFollow(query.order, query.after)) {
     sql->text = select;
-    if (Status status = AppendConditions(query, sql); !status.ok()) return status;
+    if (Status status = append_from(); !status.ok()) return status;
     if (!query.after.empty()) {
       sql->text += " AND ";
       AppendBehind(query.order, query.after, true, sql);
@@ -178,12 +197,12 @@ Status Plan::List(const Query& query, Sql* sql) const {
     // only where the first is not enough.
     const int64_t enough = query.limit + query.skip;
     sql->text = "SELECT * FROM ((" + select;
-    if (Status status = AppendConditions(query, sql); !status.ok()) return status;
+    if (Status status = append_from(); !status.ok()) return status;
     sql->text += " AND ";
     AppendBehind(query.order, query.after, false, sql);
     append_tail(enough);
     sql->text += ") UNION ALL (" + select;
-    if (Status status = AppendConditions(query, sql); !status.ok()) return status;
+    if (Status status = append_from(); !status.ok()) return status;
     sql->text += " AND " + Quoted(*query.order[0].field) + " IS NULL";
     append_tail(enough);
     sql->text += ")) AS _both";
@@ -196,10 +215,32 @@ Status Plan::List(const Query& query, Sql* sql) const {
   return {};
 }
 
+Status Plan::ListOfEach(const Query& query, const Columns& columns, Sql* sql) const {
+  sql->text = "SELECT " + columns.list;
+  const bool bounded = query.each_limit > 0;
+  if (bounded) {
+    sql->text += " FROM (SELECT " + columns.list + ", row_number() OVER (PARTITION BY " +
+                 Quoted(*query.each);
+    if (!query.order.empty()) sql->text += " ORDER BY ";
+    AppendOrder(query.order, sql);
+    sql->text += ") AS \"_nth\"";
+  }
+  Status status = AppendFrom(entity_, query.where, query.show_deleted, sql);
+  if (!status.ok()) return status;
+  // In the text, as LIMIT is: the window ends where it is known to.
+  if (bounded) {
+    sql->text += ") AS \"_ranked\" WHERE \"_nth\" <= " + std::to_string(query.each_limit);
+  }
+  sql->text += " ORDER BY ";
+  AppendOrder(repository::EachFirst(query), sql);
+  sql->text += " LIMIT " + std::to_string(query.limit);
+  return {};
+}
+
 Status Plan::Count(const Query& query, Sql* sql) const {
   sql->Clear();
   sql->text = "SELECT count(*)";
-  return AppendConditions(query, sql);
+  return AppendFrom(entity_, query.where, query.show_deleted, sql);
 }
 
 void Plan::State(const Value& id, const std::vector<const Field*>& more, bool lock,

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -12,13 +13,14 @@
 #include "server/adapters/postgres/sql.h"
 #include "server/base/status.h"
 #include "server/repository/backend.h"
+#include "server/repository/reading.h"
 #include "server/schema/schema.h"
 
 namespace storegate::postgres {
 
 // The columns of a row that is read, and `"a", "b", "_version"`.
-struct Columns {
-  std::vector<const schema::Field*> fields;
+struct Columns : repository::RowColumns {
+  explicit Columns(repository::RowColumns columns);
   std::string list;
 };
 
@@ -33,10 +35,17 @@ class Plan {
   const schema::Entity& entity() const { return entity_; }
   const Columns& columns(bool with_secrets) const { return with_secrets ? all_ : open_; }
 
-  // Rows by key, many as arrays: one array a field of the key. `key_columns` gets
-  // where in the row the key's fields are.
-  void Get(const repository::GetRequest& request, Sql* sql, std::vector<int>* key_columns);
-  Status List(const repository::Query& query, Sql* sql) const;
+  // What a Get reads, and where in the row the key's fields are.
+  struct Got {
+    const Columns* columns = nullptr;
+    std::vector<int> key_columns;
+  };
+  // Rows by key, many as arrays: one array a field of the key. What it answers lives
+  // until the next Get.
+  const Got& Get(const repository::GetRequest& request, Sql* sql);
+  // What a List reads: all, or what its mask names, made in `made`.
+  const Columns& ColumnsOf(const repository::Query& query, std::optional<Columns>* made) const;
+  Status List(const repository::Query& query, const Columns& columns, Sql* sql) const;
   Status Count(const repository::Query& query, Sql* sql) const;
 
   // Inserts a row for each of the mutations, 1 to kInsertRowsMax with given ids, or
@@ -74,10 +83,10 @@ class Plan {
 
  private:
   struct GetText {
-    const schema::Key* key;
-    bool many, with_secrets;
+    const schema::Key* key = nullptr;
+    bool many = false, with_secrets = false;
     std::string text;
-    std::vector<int> key_columns;
+    Got got;
   };
   struct InsertText {
     size_t rows;
@@ -87,8 +96,9 @@ class Plan {
   };
 
   const GetText& TextOf(const repository::GetRequest& request, bool many);
+  GetText MakeText(const repository::GetRequest& request, bool many, const Columns& columns) const;
   void AppendVersionAndReturning(const repository::Mutation& mutation, Sql* sql) const;
-  Status AppendConditions(const repository::Query& query, Sql* sql) const;
+  Status ListOfEach(const repository::Query& query, const Columns& columns, Sql* sql) const;
   void AppendId(const Value& id, Sql* sql) const;
   std::vector<std::string> InsertColumns(bool with_id) const;
   // `($1::uuid, $2::text, …)`, from place `next` on, which moves on.
@@ -104,10 +114,17 @@ class Plan {
   Columns all_, open_;
   // Made once; their addresses stay.
   std::deque<GetText> gets_;
+  // Of the Get with a mask that runs: there are more of these than are worth keeping.
+  std::optional<Columns> masked_columns_;
+  GetText masked_;
   mutable std::deque<InsertText> inserts_;
   mutable std::string insert_or_fail_[2];  // without and with the id
   size_t row_bytes_ = 16 * 1024;  // a guess, until some were seen
 };
+
+// Appends ` FROM "t" WHERE …`: living rows, or all, where the predicate holds.
+Status AppendFrom(const schema::Entity& entity, const query::Predicate& where, bool show_deleted,
+                  Sql* sql);
 
 // One row when `reference` may have `value`: a living row has it, and goes on living
 // until the transaction ends.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/adapters/postgres/numeric.h"
 #include "server/base/time.h"
 #include "server/base/wire.h"
 #include "server/query/predicate.h"
@@ -41,6 +42,7 @@ enum : Oid {
   kVarchar = 1043,
   kTimestamp = 1114,
   kTimestamptz = 1184,
+  kNumeric = 1700,
   kUuid = 2950,
   kJsonb = 3802,
   kFirstOfUsers = 16384,
@@ -51,6 +53,8 @@ struct Cell {
   Oid type;
   const char* data;
   int size;
+
+  std::string_view bytes() const { return {data, static_cast<size_t>(size)}; }
 };
 
 std::optional<int64_t> Integer(const Cell& cell) {
@@ -62,6 +66,7 @@ std::optional<int64_t> Integer(const Cell& cell) {
       std::memcpy(&value, cell.data, 2);
       return static_cast<int16_t>(__builtin_bswap16(value));
     }
+    case kNumeric: return NumericToInteger(cell.bytes());
     default: return std::nullopt;
   }
 }
@@ -90,6 +95,7 @@ std::optional<double> Real(const Cell& cell) {
     std::memcpy(&value, &bits, 4);
     return value;
   }
+  if (cell.type == kNumeric) return NumericToDouble(cell.bytes());
   if (const std::optional<int64_t> number = Integer(cell)) return static_cast<double>(*number);
   return std::nullopt;
 }
@@ -148,27 +154,6 @@ bool IsArray(const Field& field) {
   }
 }
 
-Kind KindOf(Type type) {
-  switch (type) {
-    case Type::kBool: return Kind::kBool;
-    case Type::kInt32: return Kind::kInt4;
-    case Type::kInt64:
-    case Type::kUint32:
-    case Type::kDuration: return Kind::kInt8;
-    case Type::kFloat:
-    case Type::kDouble: return Kind::kFloat8;
-    case Type::kString:
-    case Type::kEnum: return Kind::kText;
-    case Type::kBytes: return Kind::kBytea;
-    case Type::kTimestamp: return Kind::kTimestamptz;
-    case Type::kStruct:
-    case Type::kValue:
-    case Type::kListValue:
-    case Type::kMessage: return Kind::kJsonb;
-  }
-  return Kind::kJsonb;
-}
-
 // Puts one element of a packed list at `p`. Null: it is no such value.
 char* PutNumber(const Field& field, const Cell& cell, std::string* scratch, bool* known, char* p) {
   const auto type = field.value->type();
@@ -201,6 +186,27 @@ bool IsPacked(Type type) {
 }
 
 }  // namespace
+
+Kind KindOf(Type type) {
+  switch (type) {
+    case Type::kBool: return Kind::kBool;
+    case Type::kInt32: return Kind::kInt4;
+    case Type::kInt64:
+    case Type::kUint32:
+    case Type::kDuration: return Kind::kInt8;
+    case Type::kFloat:
+    case Type::kDouble: return Kind::kFloat8;
+    case Type::kString:
+    case Type::kEnum: return Kind::kText;
+    case Type::kBytes: return Kind::kBytea;
+    case Type::kTimestamp: return Kind::kTimestamptz;
+    case Type::kStruct:
+    case Type::kValue:
+    case Type::kListValue:
+    case Type::kMessage: return Kind::kJsonb;
+  }
+  return Kind::kJsonb;
+}
 
 ColumnKind ColumnOf(const Field& field) {
   if (field.presence == Presence::kRepeated) {
@@ -278,6 +284,11 @@ Result<Value> ReadValue(const PGresult* rows, int row, int column, const Field& 
       if (const auto value = Whole(field, cell)) return Value(*value);
   }
   return MalformedColumn(field);
+}
+
+std::optional<int64_t> ReadInteger(const PGresult* rows, int row, int column) {
+  if (PQgetisnull(rows, row, column) != 0) return std::nullopt;
+  return Integer(CellOf(rows, row, column));
 }
 
 Status RowReader::ReadArray(const char* data, int size, const Field& field,
@@ -375,19 +386,35 @@ Status RowReader::ReadField(const PGresult* rows, int row, int column, const Fie
   }
 }
 
-Status RowReader::Read(const PGresult* rows, int row, const std::vector<const Field*>& fields,
+// One that is NULL is not written.
+Status RowReader::ReadColumn(const PGresult* rows, int row, int column, const Field& field,
+                             repository::Sink* sink) {
+  if (PQgetisnull(rows, row, column) != 0) return {};
+  return ReadField(rows, row, column, field, sink);
+}
+
+Status RowReader::Read(const PGresult* rows, int row, const repository::RowColumns& columns,
                        repository::Sink* sink, bool* more) {
   sink->BeginRow();
   bytes_ = 0;
   int column = 0;
-  for (const Field* field : fields) {
-    if (PQgetisnull(rows, row, column) == 0) {
-      Status status = ReadField(rows, row, column, *field, sink);
-      if (!status.ok()) return status;
-    }
-    ++column;
+  for (const Field* field : columns.fields) {
+    Status status = ReadColumn(rows, row, column++, *field, sink);
+    if (!status.ok()) return status;
   }
-  sink->Version(Integer(CellOf(rows, row, column)).value_or(0));
+  if (columns.version) sink->Version(Integer(CellOf(rows, row, column)).value_or(0));
+  *more = sink->EndRow();
+  return {};
+}
+
+Status RowReader::ReadPlaced(const PGresult* rows, int row,
+                             const std::vector<repository::PlacedField>& columns,
+                             repository::Sink* sink, bool* more) {
+  sink->BeginRow();
+  for (const auto& [column, field] : columns) {
+    Status status = ReadColumn(rows, row, column, *field, sink);
+    if (!status.ok()) return status;
+  }
   *more = sink->EndRow();
   return {};
 }

@@ -11,6 +11,8 @@
 // and no uuid.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "server/adapters/postgres/sql.h"
 #include "server/base/status.h"
 #include "server/query/value.h"
+#include "server/repository/reading.h"
 #include "server/repository/sink.h"
 #include "server/schema/schema.h"
 
@@ -30,6 +33,8 @@ struct ColumnKind {
   bool array = false;
 };
 ColumnKind ColumnOf(const schema::Field& field);
+// Of one value of that type.
+Kind KindOf(schema::Type type);
 
 // Binds the column of `field` in `record`: null where it is not set and nullable.
 Status BindField(const google::protobuf::Message& record, const schema::Field& field, Sql* sql);
@@ -40,19 +45,28 @@ Result<Value> FieldValue(const google::protobuf::Message& record, const schema::
 // INTERNAL, reason MALFORMED_DATA.
 Result<Value> ReadValue(const PGresult* rows, int row, int column, const schema::Field& field);
 
+// A column as an integer; empty where it is none of 64 bits, or NULL.
+std::optional<int64_t> ReadInteger(const PGresult* rows, int row, int column);
+
 // Writes rows into a sink, by the types that the result says its columns have: one
 // that was widened under a running gateway is read as well.
 class RowReader {
  public:
-  // Columns of `fields` in order, then the version. Between BeginRow and EndRow;
-  // `more` gets what EndRow says. INTERNAL, reason MALFORMED_DATA, when a column
-  // holds what its field cannot be; the sink's row is to be ignored then.
-  Status Read(const PGresult* rows, int row, const std::vector<const schema::Field*>& fields,
+  // `columns`, which are the first ones. Between BeginRow and EndRow; `more` gets
+  // what EndRow says. INTERNAL, reason MALFORMED_DATA, when a column holds what its
+  // field cannot be; the sink's row is to be ignored then.
+  Status Read(const PGresult* rows, int row, const repository::RowColumns& columns,
               repository::Sink* sink, bool* more);
+  // The same of columns anywhere, without a version.
+  Status ReadPlaced(const PGresult* rows, int row,
+                    const std::vector<repository::PlacedField>& columns, repository::Sink* sink,
+                    bool* more);
   // How large the row read last was.
   size_t bytes() const { return bytes_; }
 
  private:
+  Status ReadColumn(const PGresult* rows, int row, int column, const schema::Field& field,
+                    repository::Sink* sink);
   Status ReadField(const PGresult* rows, int row, int column, const schema::Field& field,
                    repository::Sink* sink);
   Status ReadArray(const char* data, int size, const schema::Field& field,

@@ -246,7 +246,7 @@ void Writer::TakeRow(const PGresult* rows, int row, Write* write) {
   if (write->sink == nullptr) return;
   const schema::Entity& entity = *write->mutations[0].entity;
   bool more;
-  Status status = reader_.Read(rows, row, plans_.Of(entity).columns(true).fields, write->sink,
+  Status status = reader_.Read(rows, row, plans_.Of(entity).columns(true), write->sink,
                                &more);
   if (!status.ok()) Fail(write, status);
 }

@@ -26,7 +26,7 @@ class SqliteBackend : public Backend {
 
   std::string_view kind() const override { return "sqlite"; }
   Capabilities capabilities() const override {
-    return {.transactions = true, .references = true};
+    return {.transactions = true, .references = true, .joins = true, .aggregates = true};
   }
   Result<std::unique_ptr<Session>> Connect(Use use) override;
   Result<std::string> KeepSecret(std::string_view name, std::string_view proposed) override;

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "server/adapters/sqlite/errors.h"
+#include "server/adapters/sqlite/functions.h"
 
 namespace storegate::sqlite {
 namespace {
@@ -74,6 +75,7 @@ int Connection::Configure(const Location& location, Use use, bool create) {
   // Otherwise a quoted name that is no column is taken for a string.
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  if (rc = AddFunctions(handle); rc != SQLITE_OK) return rc;
 
   std::string pragmas =
       "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;"

@@ -12,6 +12,7 @@
 #include "server/adapters/sqlite/connection.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/repository/row_status.h"
 
 namespace storegate::sqlite {
 namespace {
@@ -188,6 +189,14 @@ Status ScriptFailure(sqlite3* db, int code, const std::string& what, int line) {
   return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
                 what + " failed" + at + ": " + std::string(WhyRefused(code)) +
                     ". Nothing of it was kept; the log says more.");
+}
+
+Status NativeFailure(sqlite3* db, int code, const schema::Entity& entity) {
+  LogFailure(db, code);
+  Status status = MapCode(db, code);
+  // It must not write: that it may not is no fault of the database.
+  const bool refused = status.code() == Code::kInternal || (code & 0xFF) == SQLITE_READONLY;
+  return refused ? repository::NativeQueryFailed(entity) : status;
 }
 
 Status OpenFailure(sqlite3* db, int code, const Location& location) {

@@ -48,6 +48,9 @@ Status CommitFailure(sqlite3* db, int code);
 // database refuses it; `what` failed at `line` of its file (0: unknown). An AUTH error is one
 // of a statement that would end the transaction around it.
 Status ScriptFailure(sqlite3* db, int code, const std::string& what, int line);
+// The same of a native query: INTERNAL, reason NATIVE_QUERY_FAILED, where the database refuses
+// the text or what is done with the values.
+Status NativeFailure(sqlite3* db, int code, const schema::Entity& entity);
 // The same of opening: names the file, for who starts the gateway. `db` may be null.
 Status OpenFailure(sqlite3* db, int code, const Location& location);
 // FAILED_PRECONDITION, reason CANNOT_OPEN_DATABASE, when the path itself shows

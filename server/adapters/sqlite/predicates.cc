@@ -10,6 +10,7 @@
 #include "server/base/text.h"
 #include "server/base/time.h"
 #include "server/migrate/ddl.h"
+#include "server/query/related.h"
 
 namespace storegate::sqlite {
 
@@ -111,7 +112,7 @@ class Compiler {
       case Predicate::Kind::kContains: return Contains(predicate.path, predicate.value);
       case Predicate::Kind::kEndsWith:
       case Predicate::Kind::kIncludes: return HasText(predicate);
-      case Predicate::Kind::kRelated: return false;
+      case Predicate::Kind::kRelated: return Related(predicate);
     }
     return false;
   }
@@ -369,6 +370,35 @@ class Compiler {
     const std::string column = QuoteIdentifier(path.field->folded_column());
     return Put("(" + column + " IS NOT NULL AND instr(" + column + ", ") && Bind(value) &&
            Put(") > 0)");
+  }
+
+  // Within the brackets a name is a column of the inner table, which has all that are
+  // named there, also where it is the outer one again.
+  bool Related(const Predicate& predicate) {
+    const schema::Field* embed = predicate.path.field;
+    if (embed->role != schema::Role::kEmbed || predicate.children.size() != 1) return false;
+    needs_query_ = true;
+    const query::Relation relation = query::RelationOf(*embed);
+    if (relation.between == nullptr) {
+      Among(*relation.here, *relation.entity, *relation.there);
+    } else {
+      Among(*relation.here, *relation.between, *relation.between_here);
+      Among(*relation.between_there, *relation.entity, *relation.there);
+    }
+    if (!Append(predicate.children[0])) return false;
+    return Put(relation.between == nullptr ? "))" : "))))");
+  }
+
+  // What is between its brackets says which living rows of `entity`. A NULL on either
+  // side would make it neither true nor false.
+  void Among(const schema::Field& here, const schema::Entity& entity, const schema::Field& there) {
+    const std::string column = QuoteIdentifier(here.column), inner = QuoteIdentifier(there.column);
+    Put("(");
+    if (here.nullable()) Put(column + " IS NOT NULL AND ");
+    Put(column + " IN (SELECT " + inner + " FROM " + QuoteIdentifier(entity.collection) +
+        " WHERE ");
+    if (there.nullable()) Put(inner + " IS NOT NULL AND ");
+    if (entity.soft_delete()) Put(QuoteIdentifier(entity.delete_time->column) + " IS NULL AND ");
   }
 
   Sql* sql_;

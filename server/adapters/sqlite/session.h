@@ -1,6 +1,7 @@
 // One session: reads in session.cc, writes in write.cc.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "server/adapters/sqlite/connection.h"
+#include "server/adapters/sqlite/native.h"
 #include "server/adapters/sqlite/statements.h"
 #include "server/repository/backend.h"
 #include "server/repository/row_state.h"
@@ -23,6 +25,10 @@ class SqliteSession : public repository::Session {
              std::vector<repository::Found>* found) override;
   Status List(const repository::Query& query, repository::Sink* sink) override;
   Result<int64_t> Count(const repository::Query& query) override;
+  Status Aggregate(const repository::AggregateQuery& query, repository::Sink* sink) override;
+  Status Native(const repository::NativeQuery& query, repository::Sink* sink) override;
+  // What EXPLAIN QUERY PLAN says, a line a node, those below another indented.
+  Result<std::string> Explain(const repository::Query& query) override;
   // INTERNAL, reason READ_SESSION, of a session for reads.
   Status Apply(std::span<repository::Write* const> writes) override;
   int64_t statements() const override { return connection_->statements(); }
@@ -30,9 +36,13 @@ class SqliteSession : public repository::Session {
   Connection& connection() { return *connection_; }
 
  private:
+  Status RunQuery(const Sql& sql, Deadline deadline,
+                  const std::function<Status(sqlite3_stmt*, bool*)>& take);
+
   std::unique_ptr<Connection> connection_;
   const Connection::Use use_;
   Plans plans_;
+  Natives natives_;
 };
 
 // Makes the changes of writes, in one transaction. Lives for one Apply.

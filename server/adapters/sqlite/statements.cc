@@ -22,18 +22,11 @@ namespace {
 
 constexpr std::string_view kVersion = "\"_version\"";
 
-std::string Quoted(const Field& field) { return QuoteIdentifier(field.column); }
-
-Columns ColumnsOf(const schema::Entity& entity, bool with_secrets) {
-  Columns columns;
-  for (const Field* field : entity.stored) {
-    if (field->input_only && !with_secrets) continue;
-    columns.fields.push_back(field);
-    columns.list += Quoted(*field) + ", ";
-  }
-  columns.list += kVersion;
-  return columns;
+Columns AllColumns(const schema::Entity& entity, bool with_secrets) {
+  return Columns(repository::ColumnsToRead(entity, {}, with_secrets, true));
 }
+
+std::string Quoted(const Field& field) { return QuoteIdentifier(field.column); }
 
 // Whether many values of the key fit one JSON array that loses nothing.
 bool FitsJson(const schema::Key& key) {
@@ -122,16 +115,31 @@ Status AppendWritten(const google::protobuf::Message& record, const Field& field
 
 }  // namespace
 
+Columns::Columns(repository::RowColumns columns)
+    : RowColumns(std::move(columns)), list(Listed(&QuoteIdentifier)) {}
+
 Plan::Plan(const schema::Entity& entity)
     : entity_(entity),
       table_(QuoteIdentifier(entity.collection)),
       id_(Quoted(*entity.id)),
-      all_(ColumnsOf(entity, true)),
-      open_(ColumnsOf(entity, false)) {}
+      all_(AllColumns(entity, true)),
+      open_(AllColumns(entity, false)) {}
 
-Sql Plan::Get(const GetRequest& request) const {
+const Columns& Plan::ColumnsOf(const GetRequest& request, std::optional<Columns>* made) const {
+  if (request.fields.empty()) return columns(request.with_secrets);
+  return made->emplace(
+      repository::ColumnsToRead(entity_, request.fields, request.with_secrets, true));
+}
+
+const Columns& Plan::ColumnsOf(const Query& query, std::optional<Columns>* made) const {
+  if (query.fields.empty()) return columns(query.with_secrets);
+  return made->emplace(
+      repository::ColumnsToRead(entity_, query.fields, query.with_secrets, false));
+}
+
+Sql Plan::Get(const GetRequest& request, const Columns& columns) const {
   Sql sql;
-  std::string select = "SELECT " + columns(request.with_secrets).list;
+  std::string select = "SELECT " + columns.list;
   for (const Field* field : request.key->fields) select += ", " + Quoted(*field);
   select += FromKeys(table_, request, &sql);
   if (request.key->unique != schema::Unique::kLive || !entity_.soft_delete()) {
@@ -145,19 +153,22 @@ Sql Plan::Get(const GetRequest& request) const {
   return sql;
 }
 
-Status Plan::AppendConditions(const Query& query, Sql* sql) const {
-  sql->text += " FROM " + table_ + " WHERE ";
-  Status status = AppendPredicate(query.where, sql);
-  if (status.ok() && entity_.soft_delete() && !query.show_deleted) {
-    sql->text += " AND " + Quoted(*entity_.delete_time) + " IS NULL";
+Status AppendFrom(const schema::Entity& entity, const query::Predicate& where, bool show_deleted,
+                  Sql* sql) {
+  sql->text += " FROM " + QuoteIdentifier(entity.collection) + " WHERE ";
+  Status status = AppendPredicate(where, sql);
+  if (status.ok() && entity.soft_delete() && !show_deleted) {
+    sql->text += " AND " + Quoted(*entity.delete_time) + " IS NULL";
   }
   return status;
 }
 
-Result<Sql> Plan::List(const Query& query) const {
+Result<Sql> Plan::List(const Query& query, const Columns& columns) const {
+  if (query.each != nullptr) return ListOfEach(query, columns);
   Sql sql;
-  sql.text = "SELECT " + columns(query.with_secrets).list;
-  if (Status status = AppendConditions(query, &sql); !status.ok()) return status;
+  sql.text = "SELECT " + columns.list;
+  Status status = AppendFrom(entity_, query.where, query.show_deleted, &sql);
+  if (!status.ok()) return status;
   if (!query.after.empty()) {
     if (query.after.size() != query.order.size()) {
       return Status(Code::kInternal, "INVALID_QUERY", "A page begins with one value a sort key.");
@@ -175,10 +186,35 @@ Result<Sql> Plan::List(const Query& query) const {
   return sql;
 }
 
+Result<Sql> Plan::ListOfEach(const Query& query, const Columns& columns) const {
+  Sql sql;
+  sql.text = "SELECT " + columns.list;
+  const bool bounded = query.each_limit > 0;
+  if (bounded) {
+    sql.text += " FROM (SELECT " + columns.list + ", row_number() OVER (PARTITION BY " +
+                Quoted(*query.each);
+    if (!query.order.empty()) sql.text += " ORDER BY ";
+    AppendOrder(query.order, &sql);
+    sql.text += ") AS \"_nth\"";
+  }
+  Status status = AppendFrom(entity_, query.where, query.show_deleted, &sql);
+  if (!status.ok()) return status;
+  if (bounded) {
+    sql.text += ") WHERE \"_nth\" <= ?";
+    sql.values.push_back(query.each_limit);
+  }
+  sql.text += " ORDER BY ";
+  AppendOrder(repository::EachFirst(query), &sql);
+  sql.text += " LIMIT ?";
+  sql.values.push_back(query.limit);
+  return sql;
+}
+
 Result<Sql> Plan::Count(const Query& query) const {
   Sql sql;
   sql.text = "SELECT count(*)";
-  if (Status status = AppendConditions(query, &sql); !status.ok()) return status;
+  Status status = AppendFrom(entity_, query.where, query.show_deleted, &sql);
+  if (!status.ok()) return status;
   return sql;
 }
 

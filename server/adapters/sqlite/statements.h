@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -10,13 +11,14 @@
 #include "server/adapters/sqlite/connection.h"
 #include "server/base/status.h"
 #include "server/repository/backend.h"
+#include "server/repository/reading.h"
 #include "server/schema/schema.h"
 
 namespace storegate::sqlite {
 
 // The columns of a row that is read, and `"a", "b", "_version"`.
-struct Columns {
-  std::vector<const schema::Field*> fields;
+struct Columns : repository::RowColumns {
+  explicit Columns(repository::RowColumns columns);
   std::string list;
 };
 
@@ -28,10 +30,15 @@ class Plan {
   const schema::Entity& entity() const { return entity_; }
   const Columns& columns(bool with_secrets) const { return with_secrets ? all_ : open_; }
 
+  // What a Get or List reads: all, or what its mask names, made in `made`.
+  const Columns& ColumnsOf(const repository::GetRequest& request,
+                           std::optional<Columns>* made) const;
+  const Columns& ColumnsOf(const repository::Query& query, std::optional<Columns>* made) const;
+
   // Rows by key; the key's columns come behind the row's. A key that is unique
   // among the living gives living rows first, then deleted ones.
-  Sql Get(const repository::GetRequest& request) const;
-  Result<Sql> List(const repository::Query& query) const;
+  Sql Get(const repository::GetRequest& request, const Columns& columns) const;
+  Result<Sql> List(const repository::Query& query, const Columns& columns) const;
   Result<Sql> Count(const repository::Query& query) const;
 
   // Each of these answers with the row as it is then (for Delete: as it was), all
@@ -49,13 +56,17 @@ class Plan {
 
  private:
   void AppendVersionAndReturning(const repository::Mutation& mutation, Sql* sql) const;
-  Status AppendConditions(const repository::Query& query, Sql* sql) const;
+  Result<Sql> ListOfEach(const repository::Query& query, const Columns& columns) const;
 
   const schema::Entity& entity_;
   const std::string table_;
   const std::string id_;
   Columns all_, open_;
 };
+
+// Appends ` FROM "t" WHERE …`: living rows, or all, where the predicate holds.
+Status AppendFrom(const schema::Entity& entity, const query::Predicate& where, bool show_deleted,
+                  Sql* sql);
 
 // One row when `reference` may have `value`: a living row has it.
 Sql LivingTarget(const schema::Field& reference, const Value& value);

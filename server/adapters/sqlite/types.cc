@@ -83,6 +83,12 @@ Status ReadField(sqlite3_stmt* row, int index, int storage, const Field& field,
   }
 }
 
+// One that is NULL is not written.
+Status ReadColumnInto(sqlite3_stmt* row, int index, const Field& field, repository::Sink* sink) {
+  const int storage = sqlite3_column_type(row, index);
+  return storage == SQLITE_NULL ? Status() : ReadField(row, index, storage, field, sink);
+}
+
 }  // namespace
 
 std::string_view ColumnType(const Field& field) {
@@ -121,20 +127,24 @@ Value ReadColumn(sqlite3_stmt* row, int index, const Field& field) {
   }
 }
 
-Status ReadRow(sqlite3_stmt* row, const std::vector<const Field*>& fields, repository::Sink* sink,
+Status ReadRow(sqlite3_stmt* row, const repository::RowColumns& columns, repository::Sink* sink,
                bool* more) {
   sink->BeginRow();
   int index = 0;
-  for (const Field* field : fields) {
-    const int storage = sqlite3_column_type(row, index);
-    if (storage != SQLITE_NULL) {
-      if (Status status = ReadField(row, index, storage, *field, sink); !status.ok()) {
-        return status;
-      }
-    }
-    ++index;
+  for (const Field* field : columns.fields) {
+    if (Status status = ReadColumnInto(row, index++, *field, sink); !status.ok()) return status;
   }
-  sink->Version(sqlite3_column_int64(row, index));
+  if (columns.version) sink->Version(sqlite3_column_int64(row, index));
+  *more = sink->EndRow();
+  return {};
+}
+
+Status ReadPlaced(sqlite3_stmt* row, const std::vector<repository::PlacedField>& columns,
+                  repository::Sink* sink, bool* more) {
+  sink->BeginRow();
+  for (const auto& [index, field] : columns) {
+    if (Status status = ReadColumnInto(row, index, *field, sink); !status.ok()) return status;
+  }
   *more = sink->EndRow();
   return {};
 }

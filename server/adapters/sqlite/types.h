@@ -16,6 +16,7 @@
 
 #include "server/base/status.h"
 #include "server/query/value.h"
+#include "server/repository/reading.h"
 #include "server/repository/sink.h"
 #include "server/schema/schema.h"
 
@@ -32,10 +33,13 @@ Result<Value> ColumnValue(const google::protobuf::Message& record, const schema:
 Value ReadColumn(sqlite3_stmt* row, int index, const schema::Field& field);
 
 // Writes the row that the statement stands on, between BeginRow and EndRow:
-// columns of `fields` in order, then the version. INTERNAL, reason
-// MALFORMED_DATA, when a column holds what its field cannot be; the sink's row is
-// to be ignored then. `more` gets what EndRow says.
-Status ReadRow(sqlite3_stmt* row, const std::vector<const schema::Field*>& fields,
-               repository::Sink* sink, bool* more);
+// `columns`, which are its first ones. INTERNAL, reason MALFORMED_DATA, when a
+// column holds what its field cannot be; the sink's row is to be ignored then.
+// `more` gets what EndRow says.
+Status ReadRow(sqlite3_stmt* row, const repository::RowColumns& columns, repository::Sink* sink,
+               bool* more);
+// The same of columns anywhere, without a version.
+Status ReadPlaced(sqlite3_stmt* row, const std::vector<repository::PlacedField>& columns,
+                  repository::Sink* sink, bool* more);
 
 }  // namespace storegate::sqlite

@@ -90,12 +90,12 @@ Status Writer::Execute(const Sql& sql, const Mutation& mutation, Sink* sink, boo
   std::optional<Cursor> cursor;
   int code = connection_.Start(sql, &cursor);
   if (code != SQLITE_OK) return Explained(code, mutation);
-  const std::vector<const Field*>& fields = plans_.Of(*mutation.entity).columns(true).fields;
+  const Columns& columns = plans_.Of(*mutation.entity).columns(true);
   while ((code = cursor->Step()) == SQLITE_ROW) {
     *matched = true;
     if (sink == nullptr) continue;
     bool more;
-    if (Status status = ReadRow(cursor->row(), fields, sink, &more); !status.ok()) return status;
+    if (Status status = ReadRow(cursor->row(), columns, sink, &more); !status.ok()) return status;
   }
   // Foreign keys are checked behind the last row.
   return code == SQLITE_DONE ? Status() : Explained(code, mutation);
@@ -147,8 +147,9 @@ Status Writer::UniqueStatus(const Mutation& mutation, const Fields& named) {
     Result<repository::KeyValues> values = repository::KeyAfter(mutation, key, *state);
     if (!values.ok()) return values.status();
     if (values->empty()) continue;
-    const repository::GetRequest request{&entity, &key, {*std::move(values)}, true};
-    Result<bool> taken = Taken(plans_.Of(entity).Get(request), mutation, key);
+    const repository::GetRequest request{&entity, &key, {*std::move(values)}, true, {}};
+    const Plan& plan = plans_.Of(entity);
+    Result<bool> taken = Taken(plan.Get(request, plan.columns(true)), mutation, key);
     if (!taken.ok()) return taken.status();
     if (*taken) return repository::UniqueViolation(entity, key.fields);
   }
