@@ -56,14 +56,17 @@ class AggregateReader {
     for (const v1::GroupBy& group : options.group_by()) ReadGroup(group);
     for (const v1::Compute& compute : options.compute()) ReadCompute(compute);
     for (const Field& field : aggregate_->row.entity.fields) {
-      if (filled_.count(&field) == 0) {
+      if (filled_.count(&field) == 0 && !wrong_) {
         Say("fills nothing into " + Label(field) + "; name it with `into`, or remove it");
       }
     }
   }
 
  private:
-  void Say(const std::string& what) { report_(method_.name + " " + what); }
+  void Say(const std::string& what) {
+    wrong_ = true;
+    report_(method_.name + " " + what);
+  }
   static std::string Label(const Field& field) { return field.entity->name + "." + field.name; }
 
   // A field of the entity that has one value which sorts.
@@ -218,6 +221,7 @@ class AggregateReader {
   Aggregate* aggregate_;
   Report report_;
   std::set<const Field*> filled_;
+  bool wrong_ = false;
 };
 
 // Whether `$name` is in the text.
