@@ -49,7 +49,7 @@ TEST(SqlitePredicates, PagesAndKeysUseTheirIndexes) {
   const sqlite::Plan book(Book());
   repository::Query query = All(Author(), "create_time desc");
   query.after = {int64_t{5}, std::string("x")};
-  std::string steps = plan(*author.List(query));
+  std::string steps = plan(*author.List(query, author.columns(false)));
   EXPECT_THAT(steps, HasSubstr("USING INDEX idx_authors_create_time"));
   EXPECT_THAT(steps, Not(HasSubstr("TEMP B-TREE")));
 
@@ -59,7 +59,7 @@ TEST(SqlitePredicates, PagesAndKeysUseTheirIndexes) {
     if (key.fields[0]->name == "email") get.key = &key;
   }
   get.values = {{std::string("a")}, {std::string("b")}};
-  steps = plan(author.Get(get));
+  steps = plan(author.Get(get, author.columns(false)));
   EXPECT_THAT(steps, HasSubstr("USING INDEX uq_authors_email"));
   EXPECT_THAT(steps, HasSubstr("USING INDEX idx__deleted_authors_email"));
   EXPECT_THAT(steps, Not(HasSubstr("SCAN authors")));
@@ -67,7 +67,7 @@ TEST(SqlitePredicates, PagesAndKeysUseTheirIndexes) {
   get.entity = &Book();
   get.key = &Book().keys[1];
   get.values = {{std::string("a"), int64_t{1}}, {std::string("b"), int64_t{1}}};
-  steps = plan(book.Get(get));
+  steps = plan(book.Get(get, book.columns(false)));
   EXPECT_THAT(steps, HasSubstr("USING INDEX uq_books_shelf_place (shelf=? AND place=?)"));
 
   steps = plan(sqlite::Referring(*Book().Find("author_slug"), std::string("s"), true, Author(),

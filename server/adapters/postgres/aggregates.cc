@@ -39,8 +39,8 @@ std::string FormatOf(GroupBy::Unit unit, bool before_year_one) {
   return unit == GroupBy::Unit::kDay ? format : format + "\"T\"HH24";
 }
 
-// AT TIME ZONE takes these for abbreviations, without summer time. The same zones under
-// names that are no such; before 1981 their summers began on other days.
+// AT TIME ZONE takes these for abbreviations, without summer time. Zones that have been the
+// same since 1981.
 std::string ZoneName(std::string_view zone) {
   if (zone.empty()) return "UTC";
   if (zone == "CET" || zone == "MET") return "Europe/Brussels";

@@ -198,10 +198,16 @@ Failure ExplainNative(const PGresult* rows, const schema::Entity& entity) {
     failure.fatal = copies;  // nobody here has, or takes, what is copied
     return failure;
   }
-  const bool writes = StateOf(rows) == "25006";
-  Failure ours = writes ? Failure() : Explain(rows);
-  if (!writes && ours.status.code() != Code::kInternal) return ours;
-  if (writes || !WorthLogging(MeaningOf(StateOf(rows)))) LogFailure(rows);
+  // It would write, or has a parameter that the request has no field for: other statements
+  // go on well.
+  const std::string_view state = StateOf(rows);
+  if (state == "25006" || state == "08P01") {
+    LogFailure(rows);
+    return failure;
+  }
+  Failure ours = Explain(rows);
+  if (ours.status.code() != Code::kInternal) return ours;
+  if (!WorthLogging(MeaningOf(state))) LogFailure(rows);
   failure.what = ours.what;
   return failure;
 }

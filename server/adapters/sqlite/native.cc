@@ -22,27 +22,13 @@ using repository::NativeQuery;
 
 namespace {
 
-// Lets SQLite prepare what reads, and nothing else: no PRAGMA, no BEGIN, no ATTACH.
-class ReadsOnly {
- public:
-  explicit ReadsOnly(sqlite3* db) : db_(db) { sqlite3_set_authorizer(db, &Allow, nullptr); }
-  ~ReadsOnly() { sqlite3_set_authorizer(db_, nullptr, nullptr); }
-  ReadsOnly(const ReadsOnly&) = delete;
-  ReadsOnly& operator=(const ReadsOnly&) = delete;
-
- private:
-  static int Allow(void*, int action, const char*, const char*, const char*, const char*) {
-    switch (action) {
-      case SQLITE_SELECT:
-      case SQLITE_READ:
-      case SQLITE_FUNCTION:
-      case SQLITE_RECURSIVE: return SQLITE_OK;
-      default: return SQLITE_DENY;
-    }
-  }
-
-  sqlite3* const db_;
-};
+// Whether a text begins as one that reads, and answers with rows: SQLite takes BEGIN, ATTACH
+// and many a PRAGMA for read-only, too.
+bool IsQuery(const std::string& text) {
+  const std::vector<Token> tokens = Tokenize(text);
+  return !tokens.empty() &&
+         (tokens[0].Is("SELECT") || tokens[0].Is("WITH") || tokens[0].Is("VALUES"));
+}
 
 Status Refuse(const NativeQuery& query, std::string_view why) {
   Log(Level::kError, "native query refused",
@@ -122,7 +108,6 @@ Result<const Natives::Places*> Natives::Check(Connection* connection, const Nati
   if (found != checked_.end()) return &found->second;
   const std::string& text = query.native->sqlite;
   sqlite3* const db = connection->handle();
-  const ReadsOnly reads_only(db);
   sqlite3_stmt* statement = nullptr;
   const char* rest = nullptr;
   const int code = sqlite3_prepare_v3(db, text.data(), static_cast<int>(text.size()), 0,
@@ -133,8 +118,8 @@ Result<const Natives::Places*> Natives::Check(Connection* connection, const Nati
   if (SkipBlanks(text, rest - text.data()) < text.size()) {
     return Refuse(query, "there is more than one statement");
   }
-  if (sqlite3_stmt_readonly(statement) == 0 || sqlite3_column_count(statement) == 0) {
-    return Refuse(query, "it does not read");
+  if (!IsQuery(text) || sqlite3_stmt_readonly(statement) == 0) {
+    return Refuse(query, "it does more than read");
   }
   Places places;
   for (int i = 1; i <= sqlite3_bind_parameter_count(statement); ++i) {
