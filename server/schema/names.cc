@@ -123,6 +123,10 @@ std::string IndexName(bool unique, std::string_view collection,
   return name.substr(0, kMaxName - 9) + tail;
 }
 
+std::string SearchIndexName(std::string_view collection) {
+  return IndexName(false, "_search_" + std::string(collection), {});
+}
+
 std::string DidYouMean(std::string_view name, const std::vector<std::string>& known) {
   if (name.empty() || name.size() > 200) return "";
   const std::string* best = nullptr;

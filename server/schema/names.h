@@ -31,6 +31,9 @@ bool IsDatabaseName(std::string_view name);
 std::string IndexName(bool unique, std::string_view collection,
                       const std::vector<std::string>& columns);
 
+// Of the index that serves `search` (EntityOptions.search_index).
+std::string SearchIndexName(std::string_view collection);
+
 // ASCII only: what case-insensitive databases compare names by.
 std::string AsciiLower(std::string_view text);
 
