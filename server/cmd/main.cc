@@ -12,6 +12,7 @@
 #include "server/cmd/migrate_command.h"
 #include "server/cmd/schema_check.h"
 #include "server/cmd/schema_command.h"
+#include "server/cmd/schema_explain.h"
 #include "server/cmd/schema_pull.h"
 #include "server/cmd/seed.h"
 #include "server/cmd/serve.h"
@@ -77,6 +78,18 @@ int Main(int argc, char** argv) {
   CLI::App* ddl = schema->add_subcommand("ddl", "Print the statements that make its tables");
   ddl->add_option("--dialect", dialect, "The database to write for [sqlite]")->type_name("NAME");
   ddl_flags.AddTo(ddl, ConfigFlags::Which::kSchema);
+  CLI::App* explain =
+      schema->add_subcommand("explain", "List its queries and the index that serves each");
+  ConfigFlags explain_flags;
+  ExplainOptions explain_options;
+  explain
+      ->add_option("--dialect", explain_options.dialects,
+                   "A kind of database; may be repeated [all]")
+      ->type_name("NAME");
+  explain->add_flag("--json", explain_options.json, "Print them as JSON");
+  explain->add_flag("--require-index", explain_options.require_index,
+                    "Exit with 1 when a query reads all records for want of an index");
+  explain_flags.AddTo(explain, ConfigFlags::Which::kSchema);
 
   MigrateCommand migrate;
   migrate.AddTo(&app);
@@ -105,6 +118,11 @@ int Main(int argc, char** argv) {
   if (ddl->parsed()) {
     return With(ddl_flags, [&dialect](const Config& config) {
       return PrintDdl(config, dialect, std::cout, std::cerr);
+    });
+  }
+  if (explain->parsed()) {
+    return With(explain_flags, [&explain_options](const Config& config) {
+      return ExplainSchema(config, explain_options, std::cout, std::cerr);
     });
   }
   if (seed->parsed()) {

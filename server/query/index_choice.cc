@@ -1,7 +1,6 @@
 #include "server/query/index_choice.h"
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -26,12 +25,6 @@ constexpr size_t kMaxMergedRanges = 200;
 // A text has no trigram of fewer letters.
 constexpr int kTrigram = 3;
 
-// What is asked of one field.
-struct Bounds {
-  size_t values = 0;  // that it equals one of; 0: it is not compared so
-  bool range = false;
-};
-
 // PostgreSQL keeps such a field as uuid, and compares what is none as text.
 // As ColumnOf in adapters/postgres/types.cc.
 bool IsUuid(const Field& field) {
@@ -44,27 +37,6 @@ bool Comparable(const Field& field, const Value& value, Engine engine) {
   if (engine != Engine::kPostgres || !IsUuid(field)) return true;
   const auto* text = std::get_if<std::string>(&value);
   return text != nullptr && IsCanonicalUuid(*text);
-}
-
-// What the conditions ask of fields in columns of their own.
-std::map<const Field*, Bounds> BoundsOf(const std::vector<const Predicate*>& conditions,
-                                        Engine engine) {
-  std::map<const Field*, Bounds> fields;
-  for (const Predicate* condition : conditions) {
-    const Field* field = condition->path.field;
-    if (field == nullptr || !condition->path.below.empty() || !field->sortable()) continue;
-    if (condition->kind == Kind::kCompare && condition->op != Compare::kNe) {
-      if (!Comparable(*field, condition->value, engine)) continue;
-      Bounds& bounds = fields[field];
-      condition->op == Compare::kEq ? void(bounds.values = 1) : void(bounds.range = true);
-    } else if (condition->kind == Kind::kIn) {
-      Bounds& bounds = fields[field];
-      if (bounds.values != 1) bounds.values = condition->values.size();
-    } else if (condition->kind == Kind::kIsSet && field->nullable() && engine != Engine::kSqlite) {
-      fields[field].range = true;
-    }
-  }
-  return fields;
 }
 
 // Letters and digits in a row, those of other scripts among them.
@@ -90,6 +62,12 @@ bool Searched(const std::vector<const Predicate*>& conditions) {
 
 }  // namespace
 
+// What is asked of one field.
+struct IndexChooser::Bounds {
+  size_t values = 0;  // that it equals one of; 0: it is not compared so
+  bool range = false;
+};
+
 // How one index would serve.
 struct IndexChooser::Candidate {
   const TableIndex* index = nullptr;
@@ -104,12 +82,31 @@ struct IndexChooser::Candidate {
 IndexChooser::IndexChooser(const schema::Entity& entity, Engine engine)
     : entity_(entity), engine_(engine), indexes_(IndexesOf(entity, engine)) {}
 
-IndexChooser::Candidate IndexChooser::Match(const TableIndex& index,
-                                            const std::vector<const Predicate*>& conditions,
+// What the conditions ask of fields in columns of their own.
+IndexChooser::FieldBounds IndexChooser::BoundsOf(
+    const std::vector<const Predicate*>& conditions) const {
+  FieldBounds fields;
+  for (const Predicate* condition : conditions) {
+    const Field* field = condition->path.field;
+    if (field == nullptr || !condition->path.below.empty() || !field->sortable()) continue;
+    if (condition->kind == Kind::kCompare && condition->op != Compare::kNe) {
+      if (!Comparable(*field, condition->value, engine_)) continue;
+      Bounds& bounds = fields[field];
+      condition->op == Compare::kEq ? void(bounds.values = 1) : void(bounds.range = true);
+    } else if (condition->kind == Kind::kIn) {
+      Bounds& bounds = fields[field];
+      if (bounds.values != 1) bounds.values = condition->values.size();
+    } else if (condition->kind == Kind::kIsSet && field->nullable() && engine_ != Engine::kSqlite) {
+      fields[field].range = true;
+    }
+  }
+  return fields;
+}
+
+IndexChooser::Candidate IndexChooser::Match(const TableIndex& index, const FieldBounds& fields,
                                             const Order& order) const {
   Candidate candidate;
   candidate.index = &index;
-  const std::map<const Field*, Bounds> fields = BoundsOf(conditions, engine_);
   const auto find = [&](const Field* field) {
     const auto found = fields.find(field);
     return found == fields.end() ? Bounds{} : found->second;
@@ -206,6 +203,7 @@ IndexChoice IndexChooser::Choose(const Predicate& where, const Order& order,
     return choice;
   }
 
+  const FieldBounds fields = BoundsOf(conditions);
   Candidate bounds, ordered;
   const TableIndex* search = nullptr;
   for (const TableIndex& index : indexes_) {
@@ -214,7 +212,7 @@ IndexChoice IndexChooser::Choose(const Predicate& where, const Order& order,
       continue;
     }
     if (!Includes(index, conditions, show_deleted, engine_)) continue;
-    const Candidate candidate = Match(index, conditions, order);
+    const Candidate candidate = Match(index, fields, order);
     const auto rank = [](const Candidate& each) {
       // Of equal ones that with fewer records.
       return std::tuple(each.one, each.equal, each.range, each.ordered, each.index->where.size());

@@ -18,6 +18,7 @@
 //   substrings of searchable fields    `search_index`    no                no
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -75,8 +76,10 @@ class IndexChooser {
 
  private:
   struct Candidate;
-  Candidate Match(const TableIndex& index, const std::vector<const Predicate*>& conditions,
-                  const Order& order) const;
+  struct Bounds;
+  using FieldBounds = std::map<const schema::Field*, Bounds>;
+  FieldBounds BoundsOf(const std::vector<const Predicate*>& conditions) const;
+  Candidate Match(const TableIndex& index, const FieldBounds& fields, const Order& order) const;
   bool ChooseParts(const std::vector<const Predicate*>& conditions, bool show_deleted,
                    IndexChoice* choice) const;
 
