@@ -152,6 +152,24 @@ ConfigKey MigrateKey() {
   return key;
 }
 
+ConfigKey UnindexedKey() {
+  using Unindexed = service::Options::Unindexed;
+  ConfigKey key;
+  key.name = "unindexed_queries";
+  key.value_name = "WHAT";
+  key.allowed = "allow or refuse";
+  key.help =
+      "Lists, streams and aggregates for which a database reads all records, as no index serves "
+      "them: answer, and log each kind once, or refuse";
+  key.default_text = "allow";
+  key.set = [](std::string_view text, Config* config) {
+    if (text != "allow" && text != "refuse") return false;
+    config->service.unindexed_queries = text == "allow" ? Unindexed::kAllow : Unindexed::kRefuse;
+    return true;
+  };
+  return key;
+}
+
 ConfigKey SecretKey() {
   ConfigKey key = Text("page_token_secret", "TEXT", 16, "a text of at least 16 bytes",
                        "Seals page tokens; the same on every replica. Without it a key is made "
@@ -191,6 +209,7 @@ std::vector<ConfigKey> MakeKeys() {
   keys.push_back(SecretKey());
   keys.push_back(Number("slow_query_ms", 1, kHourMs, "Log database calls slower than this",
                         [](Config& c) -> auto& { return c.slow_query; }));
+  keys.push_back(UnindexedKey());
   keys.push_back(Number("default_deadline_ms", 1, kHourMs,
                         "Deadline of calls that come without one; of a stream, for each message",
                         [](Config& c) -> auto& { return c.rpc.default_deadline; }));

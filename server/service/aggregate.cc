@@ -120,6 +120,8 @@ void Aggregate(const CallPtr& call) {
   if (status = CheckJoins(*call->context, call->entity(), query->where); !status.ok()) {
     return call->Fail(status);
   }
+  status = call->context->unindexed.Check(call->method(), query->where, {}, query->show_deleted);
+  if (!status.ok()) return call->Fail(status);
   query->entity = &call->entity();
   query->aggregate = &aggregate;
   query->order = plan.row_order;

@@ -106,6 +106,7 @@ Context::Context(const schema::Schema& schema, Service::Routes routes, query::To
       routes(std::move(routes)),
       sealer(std::move(sealer)),
       options(options),
+      unindexed(this->routes, options.unindexed_queries),
       hasher(options.password_memory_bytes, options.password_passes, options.password_threads,
              options.password_queue_max),
       compute(options.compute_threads, options.compute_queue_max) {

@@ -19,6 +19,7 @@
 #include "server/schema/schema.h"
 #include "server/service/password.h"
 #include "server/service/service.h"
+#include "server/service/unindexed.h"
 
 namespace storegate::service {
 
@@ -65,6 +66,7 @@ struct Context {
   std::unordered_map<const schema::Field*, query::Order> embed_orders;
   // Streams that are open. They may end after the service has.
   const std::shared_ptr<std::atomic<size_t>> streams = std::make_shared<std::atomic<size_t>>(0);
+  UnindexedQueries unindexed;
   // Destroyed first: they wait for work that uses all of the above.
   PasswordHasher hasher;
   WorkerPool compute;

@@ -111,6 +111,11 @@ Status ReadListQuery(const CallState& call, ListQuery* list) {
   std::vector<const schema::Field*> keys;
   for (const query::SortKey& key : query.order) keys.push_back(key.field);
   query.fields = list->selection.ReadWith(std::move(keys));
+  if (Status status = call.context->unindexed.Check(method, query.where, query.order,
+                                                    query.show_deleted);
+      !status.ok()) {
+    return status;
+  }
   const std::string token = GetString(*request, method.page_token);
   list->fingerprint = Fingerprint(method, query.order, request);
   if (token.empty()) return {};

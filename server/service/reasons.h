@@ -60,6 +60,9 @@ inline constexpr std::string_view kContention = "CONTENTION";
 inline constexpr std::string_view kReferenceNotFound = "REFERENCE_NOT_FOUND";
 // FAILED_PRECONDITION: other records refer to this one; delete them first.
 inline constexpr std::string_view kRecordReferenced = "RECORD_REFERENCED";
+// FAILED_PRECONDITION: no index serves the query, and the gateway is told to answer no such
+// one; ask for what an index serves, which the message names, or have one made.
+inline constexpr std::string_view kUnindexedQuery = "UNINDEXED_QUERY";
 
 // --- Limits of the gateway, and what it cannot do ---
 

@@ -38,6 +38,11 @@ struct Options {
   // Memory and passes of argon2id; tests lower them.
   size_t password_memory_bytes = 19 * 1024 * 1024;
   unsigned password_passes = 2;
+  // Lists, streams and aggregates for which a database reads each record, as no index serves
+  // their conditions or their order: answered, and each shape logged once, or refused with
+  // FAILED_PRECONDITION, reason UNINDEXED_QUERY.
+  enum class Unindexed { kAllow, kRefuse };
+  Unindexed unindexed_queries = Unindexed::kAllow;
 };
 
 // While one of these lives on a thread, what that thread hands to a Service is

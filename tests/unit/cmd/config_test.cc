@@ -60,6 +60,7 @@ TEST_F(ConfigTest, TheFileSetsEveryKindOfKey) {
       "listen: '[::1]:0'\n"
       "log_level: debug\n"
       "slow_query_ms: 250\n"
+      "unindexed_queries: refuse\n"
       "create_tables: true\n"
       "limits:\n"
       "  max_batch: 10\n"
@@ -73,6 +74,7 @@ TEST_F(ConfigTest, TheFileSetsEveryKindOfKey) {
   EXPECT_EQ(config->Listen(), "[::1]:0");
   EXPECT_EQ(config->log_level, "debug");
   EXPECT_EQ(config->slow_query.count(), 250);
+  EXPECT_EQ(config->service.unindexed_queries, service::Options::Unindexed::kRefuse);
   EXPECT_TRUE(config->create_tables);
   EXPECT_EQ(config->service.max_batch, 10u);
   EXPECT_EQ(config->rpc.max_request_bytes, 2048u);
@@ -215,6 +217,7 @@ TEST_F(ConfigTest, EachWrongValueNamesKeySourceRuleAndWhatWasGiven) {
            {"listen", "[]:7600", "HOST:PORT"},
            {"listen", "a b:7600", "HOST:PORT"},
            {"log_level", "INFO", "debug, info, warn or error"},
+           {"unindexed_queries", "warn", "allow or refuse"},
            {"create_tables", "yes", "true or false"},
            {"insecure", "1", "true or false"},
            {"slow_query_ms", "0", "a whole number from 1 to"},
