@@ -126,7 +126,8 @@ std::string CreateTableSql(const Dialect& dialect, const Entity& entity,
       table, dialect.InlineReferences() ? table.references
                                         : std::vector<repository::ReferenceModel>());
   for (const IndexOrReason& index : IndexesOf(dialect, entity)) {
-    sql += index.left_out.empty() ? CreateIndexText(table.name, index.index)
+    sql += index.left_out.empty() ? dialect.BeforeIndex(index.index) +
+                                        CreateIndexText(table.name, index.index)
                                   : CommentLine("Left out: index " + index.index.name + ". " +
                                             index.left_out);
   }

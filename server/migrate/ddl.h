@@ -86,6 +86,18 @@ class Dialect {
                                   const RenderOptions& options) const = 0;
   virtual std::string DropIndex(const std::string& table, const repository::IndexModel& index,
                                 const RenderOptions& options) const = 0;
+  // The definition of the index that serves `search` of the entity, of substrings of its folded
+  // columns; "" where this database has none. REQUIRES: the entity has searchable fields.
+  virtual std::string SearchIndex(const schema::Entity& entity) const {
+    (void)entity;
+    return "";
+  }
+  // What is to be there before the index is made, as statements that change nothing where it
+  // is and may be part of a transaction: an extension. "" for nothing.
+  virtual std::string BeforeIndex(const repository::IndexModel& index) const {
+    (void)index;
+    return "";
+  }
 
   // See Generator.
   virtual bool TypeServes(std::string_view is, std::string_view should) const {
@@ -133,7 +145,9 @@ std::string QuoteIdentifier(std::string_view name);
 //   - an index on each reference that no other index begins with: a row that is to
 //     go is looked for there;
 //   - for what is unique among the living, an index of the deleted rows too, so
-//     that a look-up of a value that is not there reads no whole table.
+//     that a look-up of a value that is not there reads no whole table;
+//   - where the entity asks for it (search_index) and the database has one, an index of
+//     the substrings of its folded columns.
 // The text depends on the schema alone. An index that CheckIndexes refuses is left
 // out, with a comment in its place.
 std::string CreateSql(const Dialect& dialect, const std::vector<const schema::Entity*>& database);

@@ -174,6 +174,11 @@ std::vector<IndexOrReason> IndexesOf(const Dialect& dialect, const Entity& entit
                  false, WithId(entity, {{field, false}}), ""),
          ""});
   }
+  if (!entity.search_index || entity.searchable.empty()) return indexes;
+  IndexModel search;
+  search.name = schema::SearchIndexName(entity.collection);
+  search.definition = dialect.SearchIndex(entity);
+  if (!search.definition.empty()) indexes.push_back({std::move(search), ""});
   return indexes;
 }
 

@@ -65,6 +65,7 @@ class Renderer {
     AlterTables(with_table);
     FillColumns();
     for (const Change* change : Of(Kind::kAddIndex)) {
+      out_.Add(dialect_.BeforeIndex(*change->index_after));
       out_.Add(dialect_.CreateIndex(change->table, *change->index_after, options_));
     }
     DropIndexes(true);
@@ -186,7 +187,9 @@ class Renderer {
   void AddTable(const TableModel& table) {
     std::string sql = CreateTableText(
         table, dialect_.InlineReferences() ? table.references : std::vector<ReferenceModel>());
-    for (const IndexModel& index : table.indexes) sql += CreateIndexText(table.name, index);
+    for (const IndexModel& index : table.indexes) {
+      sql += dialect_.BeforeIndex(index) + CreateIndexText(table.name, index);
+    }
     out_.Add(sql);
   }
 

@@ -214,5 +214,26 @@ TEST_P(GeneratedMigration, IndexesChange) {
   Expect(with("index: { fields: \"b\" }"), with("index: { fields: \"b\" unique: LIVE }"));
 }
 
+TEST_P(GeneratedMigration, SearchIndexesComeGoAndFollowTheirFields) {
+  const auto with = [](const std::string& options, const std::string& title,
+                       const std::string& blurb) {
+    return SchemaOf("message Book { option (storegate.v1.entity) = { " + options +
+                        " }; string id = 1; string " + title +
+                        " = 2 [(storegate.v1.field) = { max_len: 9 searchable: true }]; "
+                        "optional string blurb = 3 [(storegate.v1.field) = { max_len: 9 " +
+                        blurb + " }]; }",
+                    {"Book"});
+  };
+  const std::string on = "search_index: true", searchable = "searchable: true";
+  Expect(with("", "title", ""), with(on, "title", ""));
+  Expect(with(on, "title", ""), with(on, "title", searchable));
+  Expect(with("", "title", searchable), with(on, "title", searchable));
+  migrate::Renames renames;
+  renames.columns[{"books", "title"}] = "name";
+  Expect(with(on, "title", searchable), with(on, "name", searchable), renames);
+  // It goes with the last field that it is of.
+  Expect(BookOf("string title = 2;"), with(on, "title", ""));
+}
+
 }  // namespace
 }  // namespace storegate::test

@@ -33,6 +33,8 @@ TEST(PostgresPull, TablesThatAProgramMadeAreDescribed) {
          "deleted_at timestamptz);"
          "CREATE UNIQUE INDEX books_isbn ON books (isbn) WHERE deleted_at IS NULL;"
          "CREATE INDEX \"idx_books_authorId\" ON books (\"authorId\");"
+         "CREATE EXTENSION pg_trgm;"
+         "CREATE INDEX books_search ON books USING gin (title gin_trgm_ops);"
          "CREATE TABLE tags (a integer, b integer, PRIMARY KEY (a, b));");
   PulledSchema pulled;
   {
@@ -59,6 +61,7 @@ TEST(PostgresPull, TablesThatAProgramMadeAreDescribed) {
   EXPECT_EQ(book.Find("extra")->type, schema::Type::kValue);
   EXPECT_EQ(book.Find("tags")->presence, schema::Presence::kRepeated);
   EXPECT_EQ(book.Find("isbn")->unique, schema::Unique::kLive);
+  EXPECT_FALSE(book.search_index);
   EXPECT_THAT(pulled.left_out,
               ElementsAre(HasSubstr("\"tags\": its primary key has more than one column"),
                           HasSubstr("price"), HasSubstr("feeling"), HasSubstr("day")));

@@ -89,6 +89,34 @@ TEST_P(Changes, ATextThatBecomesSearchableIsFolded) {
   Back();
 }
 
+// A database that has no such index has nothing to migrate.
+TEST_P(Changes, ASearchIndexIsMadeFollowsItsFieldsAndIsTakenBack) {
+  const auto book = [](const std::string& options, const std::string& more) {
+    return "message Book {\n  option (storegate.v1.entity) = { collection: \"books\" " + options +
+           " };\n  string id = 1;\n  string title = 2 "
+           "[(storegate.v1.field) = { max_len: 100 searchable: true }];\n"
+           "  string blurb = 3 [(storegate.v1.field) = { max_len: 100 " + more + "}];\n}\n";
+  };
+  Start(book("", ""));
+  const auto has_index = [&] {
+    const Result<repository::DatabaseModel> model = backend_->migrator()->Describe();
+    return model.ok() && model->Table("books")->Index("idx__search_books") != nullptr;
+  };
+  const bool served = std::string(kind().name) == "postgresql";
+  const size_t before = schemas_.size();
+  Next(book("search_index: true", ""));
+  EXPECT_EQ(has_index(), served);
+  Next(book("search_index: true", "searchable: true "));
+  EXPECT_EQ(has_index(), served);
+  EXPECT_THAT(Read("Book", {"title"}), ElementsAre("title=\"One\"", "title=\"Two\""));
+  Down(static_cast<int>(before) + 1);
+  EXPECT_THAT(Drift(), IsEmpty());
+  EXPECT_EQ(has_index(), served);
+  Down(static_cast<int>(before));
+  EXPECT_THAT(Drift(), IsEmpty());
+  EXPECT_FALSE(has_index());
+}
+
 TEST_P(Changes, ARenameKeepsWhatIsInTheField) {
   Start(Book("int32 pages = 3;"));
   Insert("Book", {{"id", "'id-3'"}, {"pages", "7"}});

@@ -17,6 +17,8 @@ namespace {
 // Names of enum values have no quotes in them.
 std::string Text(std::string_view name) { return "'" + std::string(name) + "'"; }
 
+constexpr std::string_view kTrigrams = " gin_trgm_ops";
+
 }  // namespace
 
 std::string PostgresDdl::ColumnType(const Field& field) const {
@@ -65,6 +67,23 @@ std::string Direction(const Field& field, bool descending) {
 std::string PostgresDdl::IndexColumn(const schema::IndexField& field) const {
   return migrate::QuoteIdentifier(field.field->column) +
          Direction(*field.field, field.descending);
+}
+
+// One index of all columns: `search` looks into each of them. Source of the names:
+// postgresql.org/docs/15/pgtrgm.html, "Index Support".
+std::string PostgresDdl::SearchIndex(const schema::Entity& entity) const {
+  std::string columns;
+  for (const Field* field : entity.searchable) {
+    columns += (columns.empty() ? "(" : ", ") + migrate::QuoteIdentifier(field->folded_column()) +
+               std::string(kTrigrams);
+  }
+  return "USING gin " + columns + ")";
+}
+
+std::string PostgresDdl::BeforeIndex(const repository::IndexModel& index) const {
+  return index.definition.find(kTrigrams) == std::string::npos
+             ? ""
+             : "CREATE EXTENSION IF NOT EXISTS pg_trgm;\n";
 }
 
 Result<std::string> PostgresDdl::PredicateSql(const schema::Entity& entity,

@@ -34,6 +34,8 @@ class PostgresDdl : public migrate::Dialect {
                             const repository::ReferenceModel& reference) const override;
   std::string CreateIndex(const std::string& table, const repository::IndexModel& index,
                           const migrate::RenderOptions& options) const override;
+  std::string SearchIndex(const schema::Entity& entity) const override;
+  std::string BeforeIndex(const repository::IndexModel& index) const override;
   std::string DropIndex(const std::string& table, const repository::IndexModel& index,
                         const migrate::RenderOptions& options) const override;
   bool CountsIds(const repository::ColumnModel& column) const override;

@@ -162,6 +162,17 @@ std::string WhyRefused(const PGresult* rows) {
   return "";
 }
 
+std::string WhyNoExtension(const PGresult* rows, const std::string& extension) {
+  const std::string name = "the extension " + Quoted(extension);
+  if (StateOf(rows) == "42501") {
+    return "the user may not create " + name + "; let one who may (the owner of the database, or a "
+           "superuser) run CREATE EXTENSION " + extension + " in it once, then run this again";
+  }
+  return name + " cannot be created; what the server has are those of pg_available_extensions: "
+         "install it there (PostgreSQL's own are in the package postgresql-contrib), then run "
+         "this again";
+}
+
 Status CannotOpen(std::string why) {
   return Status(Code::kFailedPrecondition, "CANNOT_OPEN_DATABASE", std::move(why));
 }
@@ -274,13 +285,14 @@ Status UnsupportedDatabase(PGconn* handle) {
 }
 
 Status ScriptFailure(const PGresult* rows, const std::string& what, int line,
-                     std::string_view kept) {
+                     std::string_view kept, const std::string& extension) {
   Failure failure = Explain(rows);
   if (failure.what == What::kDatabase) return failure.status;
   if (failure.what != What::kStatement) LogFailure(rows);
   std::string text = what + " failed";
   if (line > 0) text += " at line " + std::to_string(line);
-  if (const std::string why = WhyRefused(rows); !why.empty()) text += ": " + why;
+  const std::string why = extension.empty() ? WhyRefused(rows) : WhyNoExtension(rows, extension);
+  if (!why.empty()) text += ": " + why;
   return Status(Code::kFailedPrecondition, "MIGRATION_FAILED",
                 text + ". " + std::string(kept) + "; the log says why.");
 }

@@ -70,8 +70,10 @@ Status UnsupportedDatabase(PGconn* handle);
 // Of a script (migrations), named by `what`: FAILED_PRECONDITION, reason MIGRATION_FAILED,
 // where the database refuses the SQL, saying why in our words; else what Explain says.
 // `line`: of the statement; 0 where it is not known. `kept`: of what was done before it.
+// `extension`: that the statement makes; "" for others.
 Status ScriptFailure(const PGresult* rows, const std::string& what, int line = 0,
-                     std::string_view kept = "Nothing of it was kept");
+                     std::string_view kept = "Nothing of it was kept",
+                     const std::string& extension = "");
 // Where in the script the database saw it: the so-manieth character, from 1; 0: not said.
 size_t PositionOf(const PGresult* rows);
 // Whether others had what it needs locked: the same again may do.

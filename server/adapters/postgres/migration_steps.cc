@@ -134,7 +134,12 @@ PostgresMigrator::Outcome PostgresMigrator::RunScript(const std::string& what, i
   } else if (done < statements.size()) {
     byte = statements[done].begin();
   }
-  return {ScriptFailure(answer.get(), what, LineInFile(line, script, byte)),
+  std::string extension;
+  for (const Statement& statement : statements) {
+    if (statement.begin() <= byte && byte < statement.end()) extension = ExtensionOf(statement);
+  }
+  return {ScriptFailure(answer.get(), what, LineInFile(line, script, byte), "Nothing of it was kept",
+                        extension),
           LostToOthers(answer.get())};
 }
 
@@ -209,7 +214,7 @@ Status PostgresMigrator::RunStatement(const Step& step, const Statement& stateme
       return connection_->lost() ? ConnectionLost() : Status();
     }
     Status status = ScriptFailure(answer.get(), what, LineOf(answer, begin, text),
-                                  "What it did before that is kept");
+                                  "What it did before that is kept", ExtensionOf(statement));
     // Where the connection is lost, the next run clears away: what is built may be built still.
     if (connection_->lost()) {
       connection_.reset();

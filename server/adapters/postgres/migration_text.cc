@@ -261,6 +261,13 @@ std::optional<ConcurrentIndex> ConcurrentIndexOf(std::string_view script,
   return index;
 }
 
+std::string ExtensionOf(const Statement& statement) {
+  if (!Begins(statement, {"create", "extension"})) return "";
+  const size_t at = Begins(statement, {"create", "extension", "if", "not", "exists"}) ? 5 : 2;
+  const bool named = at < statement.words.size() && IsName(statement.words[at]);
+  return named ? statement.words[at].text : "";
+}
+
 std::string WithoutConcurrently(std::string_view script, const Statement& statement) {
   std::string text;
   size_t begin = statement.begin();

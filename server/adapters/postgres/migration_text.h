@@ -57,6 +57,9 @@ struct ConcurrentIndex {
 std::optional<ConcurrentIndex> ConcurrentIndexOf(std::string_view script,
                                                  const Statement& statement);
 
+// The name of the extension that it creates; "" for what creates none.
+std::string ExtensionOf(const Statement& statement);
+
 // The statement's text without CONCURRENTLY, so that it can be in a transaction.
 std::string WithoutConcurrently(std::string_view script, const Statement& statement);
 

@@ -96,6 +96,16 @@ std::string Literal(const Value& value, Kind kind) {
   return TextLiteral(text) + "::" + std::string(TypeName(kind));
 }
 
+// A pattern of LIKE for what has the text in it.
+std::string LikeAnywhere(std::string_view text) {
+  std::string pattern = "%";
+  for (const char c : text) {
+    if (c == '\\' || c == '%' || c == '_') pattern += '\\';
+    pattern += c;
+  }
+  return pattern + "%";
+}
+
 class Compiler {
  public:
   Compiler(Sql* sql, bool literals) : sql_(sql), literals_(literals) {}
@@ -362,8 +372,13 @@ class Compiler {
   bool Contains(const Path& path, const Value& value) {
     if (!std::holds_alternative<std::string>(value)) return false;
     const std::string column = QuoteIdentifier(path.field->folded_column());
-    return Put("(" + column + " IS NOT NULL AND strpos(" + column + ", ") &&
-           Bind(value, Kind::kText) && Put(") > 0)");
+    Put("(" + column + " IS NOT NULL AND ");
+    // What an index of trigrams serves.
+    if (path.field->entity->search_index) {
+      return Put(column + " LIKE ") && Bind(LikeAnywhere(std::get<std::string>(value)),
+                                            Kind::kText) && Put(")");
+    }
+    return Put("strpos(" + column + ", ") && Bind(value, Kind::kText) && Put(") > 0)");
   }
 
   // Within the brackets a name is a column of the inner table, which has all that are

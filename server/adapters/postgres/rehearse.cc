@@ -159,7 +159,8 @@ class Rehearsal {
       if (answer == nullptr || connection_->lost()) return ConnectionLost();
       if (!Failed(answer.get())) continue;
       wants_extensions_ = UnknownType(answer.get());
-      return ScriptFailure(answer.get(), std::string(kWhat), line, "Nothing is kept of it anyway");
+      return ScriptFailure(answer.get(), std::string(kWhat), line, "Nothing is kept of it anyway",
+                           ExtensionOf(statement));
     }
     return {};
   }

@@ -38,6 +38,17 @@ class FakeDialect : public Dialect {
   Result<std::string> PredicateSql(const schema::Entity&, std::string_view where) const override {
     return "<" + std::string(where) + ">";
   }
+  std::string SearchIndex(const schema::Entity& entity) const override {
+    if (with_table_) return "";
+    std::string columns;
+    for (const schema::Field* field : entity.searchable) {
+      columns += (columns.empty() ? "(" : ", ") + QuoteIdentifier(field->folded_column());
+    }
+    return "USING parts " + columns + ")";
+  }
+  std::string BeforeIndex(const repository::IndexModel& index) const override {
+    return index.definition.starts_with("USING parts") ? "NEED parts;\n" : "";
+  }
   bool InlineReferences() const override { return with_table_; }
   bool ReferencesWithTable() const override { return with_table_; }
 
