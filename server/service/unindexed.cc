@@ -45,8 +45,10 @@ Status UnindexedQueries::Check(const schema::Method& method, const query::Predic
   if (!choice.unindexed()) return {};
   const std::string shape = ShapeOf(where, order);
   const bool refused = policy_ == Options::Unindexed::kRefuse;
+  const bool first = FirstOfItsShape(method.full_name + " " + shape);
+  if (!first && !refused) return {};
   const std::string remedy = chooser->second.Remedy(where, order, show_deleted);
-  if (FirstOfItsShape(method.full_name + " " + shape)) {
+  if (first) {
     Log(Level::kWarn, refused ? "an unindexed query was refused" : "an unindexed query",
         {{"method", method.full_name},
          {"query", shape},
