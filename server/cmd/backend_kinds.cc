@@ -50,11 +50,15 @@ OpenResult OpenMongodb(const std::string& name, const Config& config) {
 
 constexpr BackendKind kKinds[] = {
     {"sqlite", "", OpenSqlite, sqlite::SqliteGenerator, ShopMigrationsSqlite, true, false, false,
-     {.transactions = true, .references = true}},
+     &schema::Native::sqlite, "sqlite", nullptr,
+     {.transactions = true, .references = true, .joins = true, .aggregates = true}},
     {"postgresql", "postgres", OpenPostgres, postgres::PostgresGenerator, ShopMigrationsPostgres,
-     false, true, true, {.transactions = true, .references = true, .start_get = true}},
+     false, true, true, &schema::Native::postgres, "postgres", nullptr,
+     {.transactions = true, .references = true, .start_get = true, .joins = true,
+      .aggregates = true}},
     {"mongodb", "mongodb+srv", OpenMongodb, mongodb::MongodbGenerator, ShopMigrationsMongodb,
-     false, true, false, {.transactions = true}},
+     false, true, false, &schema::Native::mongodb, "mongodb", nullptr,
+     {.transactions = true, .aggregates = true}},
 };
 
 Status Wrong(std::string_view message, std::string key, std::string what) {

@@ -27,6 +27,11 @@ struct BackendKind {
   bool one_writer;      // the database has no more at a time
   bool remote;          // connections cost something, there and here
   bool migration_urls;  // migrations can reach it by another URL
+  // Which text of a native query it takes, what the schema calls it, and what finds out
+  // whether one is wrong without asking a database; null where that cannot be.
+  std::string schema::Native::*native;
+  std::string_view native_option;
+  Status (*check_native)(std::string_view text);
   // Of one that is not there to be asked.
   repository::Capabilities likely;
 };

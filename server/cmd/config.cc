@@ -313,7 +313,6 @@ Result<Config> LoadConfig(const std::string& yaml_path, const Flags& flags,
   Merger merger(&mistakes);
   for (const Setting& setting : settings) merger.Apply(setting);
   Config config = merger.Finish();
-  config.service.stream_step_deadline = config.rpc.default_deadline;
   if (mistakes.empty()) return config;
 
   Status status(Code::kInvalidArgument, "INVALID_CONFIG",

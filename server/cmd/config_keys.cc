@@ -268,6 +268,10 @@ std::vector<ConfigKey> MakeKeys() {
                         [](Config& c) -> auto& { return c.rpc.max_connections; }));
   keys.push_back(Number("limits.max_streams", 1, 1000000, "Calls at a time on a connection",
                         [](Config& c) -> auto& { return c.rpc.max_streams; }));
+  keys.push_back(Number("limits.query_ms", 1, kHourMs,
+                        "Milliseconds that a list, an aggregate or a message of a stream may "
+                        "take, whatever its caller's deadline",
+                        [](Config& c) -> auto& { return c.service.query_time; }));
   keys.push_back(Number("limits.max_stream_calls", 1, 1000000,
                         "Calls at a time that stream; each may hold a message of 1 MiB",
                         [](Config& c) -> auto& { return c.service.max_stream_calls; }));

@@ -7,6 +7,7 @@
 #include "server/base/time.h"
 #include "server/cmd/backend_kinds.h"
 #include "server/cmd/late_backend.h"
+#include "server/cmd/natives.h"
 #include "server/query/page_token.h"
 
 namespace storegate::cmd {
@@ -56,6 +57,7 @@ Result<std::unique_ptr<Databases>> Databases::Open(const Config& config,
                                                    const Report& report) {
   Result<Placement> placement = PlaceEntities(config, schema);
   if (!placement.ok()) return placement.status();
+  if (Status status = CheckNatives(config, schema, *placement); !status.ok()) return status;
   Result<Preparation> preparation = Preparation::For(config, schema);
   if (!preparation.ok()) return preparation.status();
   auto databases = std::make_unique<Databases>();

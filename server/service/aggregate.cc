@@ -8,6 +8,7 @@
 #include "server/repository/wire_sink.h"
 #include "server/service/context.h"
 #include "server/service/joins.h"
+#include "server/service/listing.h"
 #include "server/service/reasons.h"
 #include "server/service/reflect.h"
 #include "server/service/violations.h"
@@ -69,7 +70,9 @@ void Submit(const CallPtr& call, std::string_view what, int64_t max_rows,
     if (!status.ok()) return call->Fail(status);
     repository::WireSink sink(&call->rows, call->method().records->number());
     sink.StopAfter(kMaxResponseBytes);
-    if (Status asked = ask(session, &sink); !asked.ok()) return call->Fail(asked);
+    if (Status asked = ask(session, &sink); !asked.ok()) {
+      return call->Fail(QueryStatus(*call, asked));
+    }
     if (sink.full() || call->rows.size() > kMaxResponseBytes) return call->Fail(TooLarge());
     if (static_cast<int64_t>(sink.rows()) > max_rows) {
       return call->Fail(Status(Code::kResourceExhausted, reason::kTooManyGroups,
@@ -126,8 +129,9 @@ void Aggregate(const CallPtr& call) {
   query->aggregate = &aggregate;
   query->order = plan.row_order;
   query->limit = aggregate.limit > 0 ? aggregate.limit : kMaxRows + 1;
-  query->deadline = call->call.deadline;
-  Submit(call, "aggregate", kMaxRows, [query](repository::Session* session, repository::Sink* sink) {
+  Submit(call, "aggregate", kMaxRows,
+         [call, query](repository::Session* session, repository::Sink* sink) {
+    query->deadline = QueryDeadline(*call);
     return session->Aggregate(*query, sink);
   });
 }
@@ -137,13 +141,14 @@ void Native(const CallPtr& call) {
   auto query = std::make_shared<repository::NativeQuery>();
   query->entity = &call->entity();
   query->native = call->method().native.get();
-  query->deadline = call->call.deadline;
   for (const FieldDescriptor* field : query->native->parameters) {
     Result<repository::NativeParameter> parameter = ReadParameter(*call->request, field);
     if (!parameter.ok()) return call->Fail(parameter.status());
     query->parameters.push_back(*std::move(parameter));
   }
-  Submit(call, "native query", kMaxRows, [query](repository::Session* session, repository::Sink* sink) {
+  Submit(call, "native query", kMaxRows,
+         [call, query](repository::Session* session, repository::Sink* sink) {
+    query->deadline = QueryDeadline(*call);
     return session->Native(*query, sink);
   });
 }

@@ -27,7 +27,6 @@ Status ReadRequest(Listing* listing) {
   if (Status status = ReadListQuery(*call, listing); !status.ok()) return status;
   repository::Query& query = listing->query;
   query.skip = paging->skip;
-  query.deadline = call->call.deadline;
   listing->paging = *std::move(paging);
   return {};
 }
@@ -72,11 +71,12 @@ void AppendRest(const Listing& listing, Page* page) {
 void Run(const std::shared_ptr<Listing>& listing, repository::Session* session) {
   const CallPtr& call = listing->call;
   const size_t max_bytes = call->context->options.max_page_bytes;
+  listing->query.deadline = QueryDeadline(*call);
   Result<Page> read = ReadPage(*call, listing.get(), listing->paging.size, max_bytes, session);
-  if (!read.ok()) return call->Fail(read.status());
+  if (!read.ok()) return call->Fail(QueryStatus(*call, read.status()));
   if (listing->count) {
     Result<int64_t> total = session->Count(listing->query);
-    if (!total.ok()) return call->Fail(total.status());
+    if (!total.ok()) return call->Fail(QueryStatus(*call, total.status()));
     listing->total = *total;
   }
   auto page = std::make_shared<Page>(*std::move(read));

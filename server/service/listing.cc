@@ -1,5 +1,7 @@
 #include "server/service/listing.h"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -88,6 +90,20 @@ Result<Predicate> Where(const CallState& call) {
 }
 
 }  // namespace
+
+Deadline QueryDeadline(const CallState& call) {
+  return std::min(call.call.deadline,
+                  std::chrono::steady_clock::now() + call.context->options.query_time);
+}
+
+Status QueryStatus(const CallState& call, const Status& status) {
+  if (status.code() != Code::kDeadlineExceeded || Expired(call.call.deadline)) return status;
+  const std::string limit = std::to_string(call.context->options.query_time.count());
+  return Status(Code::kResourceExhausted, reason::kQueryTooExpensive,
+                "the query was given up after " + limit + " ms, as long as one may take; ask for "
+                "less, or give " + call.entity().name + " an index that serves it")
+      .With("limit_ms", limit);
+}
 
 Status ReadListQuery(const CallState& call, ListQuery* list) {
   const schema::Method& method = call.method();

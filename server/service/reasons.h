@@ -70,6 +70,9 @@ inline constexpr std::string_view kUnindexedQuery = "UNINDEXED_QUERY";
 inline constexpr std::string_view kTooManyElements = "TOO_MANY_ELEMENTS";
 // RESOURCE_EXHAUSTED: the answer would be more than clients take; ask for less.
 inline constexpr std::string_view kResponseTooLarge = "RESPONSE_TOO_LARGE";
+// RESOURCE_EXHAUSTED: a query looked at records for as long as one may; narrow it, or give
+// the entity an index.
+inline constexpr std::string_view kQueryTooExpensive = "QUERY_TOO_EXPENSIVE";
 // UNIMPLEMENTED: what is to be included is served from no database of this gateway; give
 // its store a route.
 inline constexpr std::string_view kNotServed = "ENTITY_NOT_SERVED";

@@ -25,8 +25,9 @@ struct Options {
   size_t max_page_bytes = 3584 * 1024;      // 3.5 MiB; a page ends before it
   // A message of a stream ends when it has more than this, a row at most included.
   size_t stream_step_bytes = 1 << 20;
-  // A stream reads a message's rows within this, and within the call's own deadline.
-  std::chrono::milliseconds stream_step_deadline{30000};
+  // A list, an aggregate, a native query or a message of a stream is given up after this,
+  // whatever the call's own deadline: it bounds the records that a query looks at.
+  std::chrono::milliseconds query_time{30000};
   size_t max_stream_calls = 1000;           // at a time; each may hold one message
   size_t max_nesting = 64;                  // messages within messages, Structs too
   // Requests larger than this are parsed and checked off the edge's threads.

@@ -88,8 +88,7 @@ void Streaming::Step() {
   repository::SessionTask task;
   task.lane = repository::Lane::kScan;
   task.what = call_->entity().full_name + " stream";
-  task.deadline = std::min(call_->call.deadline,
-                           std::chrono::steady_clock::now() + options().stream_step_deadline);
+  task.deadline = QueryDeadline(*call_);
   task.method = call_->call.method;
   task.settled = call_->call.settled;
   list_.query.deadline = task.deadline;
@@ -103,7 +102,7 @@ void Streaming::Step() {
 void Streaming::Read(repository::Session* session) {
   Result<Page> read = ReadPage(*call_, &list_, static_cast<int64_t>(rows_),
                                options().stream_step_bytes, session);
-  if (!read.ok()) return call_->Fail(read.status());
+  if (!read.ok()) return call_->Fail(QueryStatus(*call_, read.status()));
   // What is filled into rows takes more than they do.
   const size_t max_rows = list_.selection.parts().empty() ? kMaxRows : kFirstRows;
   rows_ = std::clamp<size_t>(std::bit_floor(options().stream_step_bytes / read->row_bytes), 1,

@@ -308,7 +308,7 @@ TEST_F(Streams, EachStepHasADeadlineOfItsOwn) {
   table_.rows = 3;
   Options options;
   options.stream_step_bytes = 1;
-  options.stream_step_deadline = std::chrono::hours(1);
+  options.query_time = std::chrono::hours(1);
   Start(options);
   const Deadline before = std::chrono::steady_clock::now();
   Taken endless;
