@@ -58,10 +58,12 @@ class MongodbAnswers : public MongodbScripted {
     std::string bytes;
     repository::WireSink sink(&bytes);
     std::vector<repository::Found> found;
-    const Status status = session().Get(
-        {&entity(), &entity().keys[0], {{id}}, false,
-         std::chrono::steady_clock::now() + std::chrono::seconds(30)},
-        &sink, &found);
+    repository::GetRequest request;
+    request.entity = &entity();
+    request.key = &entity().keys[0];
+    request.values = {{id}};
+    request.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    const Status status = session().Get(request, &sink, &found);
     if (!status.ok()) return status;
     return found[0].found ? status : repository::RecordNotFound(entity(), id);
   }
