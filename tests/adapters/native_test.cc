@@ -7,6 +7,7 @@
 
 #include "server/repository/wire_sink.h"
 #include "tests/adapters/adapter_case.h"
+#include "tests/support/postgres_server.h"
 
 namespace storegate::test {
 namespace {
@@ -118,6 +119,9 @@ TEST_P(NativeCase, ColumnsAreReadByTheirType) {
   EXPECT_EQ(One("real", "'1.5'::real", "1.5"), "real: 1.5");
   EXPECT_EQ(One("text", "'x'"), "text: \"x\"");
   EXPECT_EQ(One("text", "NULL"), "");
+  EXPECT_EQ(One("time", "'1999-12-31'::date", "946598400000"), "time { seconds: 946598400 }");
+  EXPECT_EQ(One("took", "'2 days -1 us'::interval", "172799999999"),
+            "took { seconds: 172799 nanos: 999999000 }");
   EXPECT_EQ(One("kind", "'NOVEL'"), "kind: NOVEL");
   EXPECT_EQ(One("wrapped", "5"), "wrapped { value: 5 }");
   EXPECT_EQ(One("tags", "ARRAY['a', 'b']", "json_array('a', 'b')"), "tags: \"a\" tags: \"b\"");
@@ -131,6 +135,8 @@ TEST_P(NativeCase, AColumnThatIsNotWhatItsFieldIsIsRefused) {
   ExpectRefused("SELECT 1 AS \"text\"");
   ExpectRefused("SELECT 'x' AS \"time\"");
   ExpectRefused("SELECT '{' AS \"struct\"");
+  ExpectRefused("SELECT '1 month'::interval AS \"took\"", "SELECT 1.5 AS \"took\"");
+  ExpectRefused("SELECT 'infinity'::date AS \"time\"", "SELECT 9223372036854775807 AS \"time\"");
 }
 
 TEST_P(NativeCase, ParametersAreBoundAsTheirColumnsAre) {
@@ -277,6 +283,26 @@ TEST_P(NativeCase, ItEndsAtItsDeadlineAndWithTheSink) {
   EXPECT_TRUE(sink.full());
   EXPECT_LT(sink.rows(), 20u);
   EXPECT_EQ(One("number", "1"), "number: 1");
+}
+
+// Nothing is prepared there, and each transaction has settings of its own.
+TEST_P(NativeCase, BehindAPoolerItIsTheSame) {
+  if (sqlite()) return;
+  postgres::Options options;
+  options.url = SharedPostgresUrl(DatabaseName(*database_));
+  options.transaction_pooler = true;
+  const auto pooled = postgres::Open(options);
+  ASSERT_TRUE(pooled.ok()) << pooled.status().ToString();
+  session_ = Reader(**pooled);
+  NativeQuery query = Of("SELECT $1 AS \"text\", $2 AS \"number\"");
+  query.parameters = {Single(Type::kString, Text("x")), Single(Type::kInt32, int64_t{5})};
+  query.deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  EXPECT_THAT(Ask(query), ElementsAre("text: \"x\" number: 5"));
+  ExpectRefused("DELETE FROM \"loans\"");
+  session_ = Writer(**pooled);
+  ExpectRefused("DELETE FROM \"loans\"");
+  EXPECT_THAT(Ask(query), ElementsAre("text: \"x\" number: 5"));
+  EXPECT_TRUE(InsertText(*session_, Loan(), "id: '" + std::string(kId1) + "'").ok());
 }
 
 TEST_P(NativeCase, ItIsOneStatement) {

@@ -333,7 +333,7 @@ TEST_P(RelatedCase, WhatIsLookedIntoMayBeAnything) {
   Expect(Book(), "author", "email : *", {});
 }
 
-TEST_P(RelatedCase, ListsWithOrderAndPagesAndAggregates) {
+TEST_P(RelatedCase, ListsWithOrderAndPages) {
   Query query = All(Book(), "title desc");
   query.where = Related(Book(), "author", Parsed("born : *", Author()));
   query.limit = 2;

@@ -110,6 +110,8 @@ TEST_F(SqliteFile, AFileThatMayOnlyBeReadIsRefused) {
 }
 
 TEST_F(SqliteFile, ADamagedPageIsAStatusAndNotACrash) {
+  OpenBackend({.path = Path()});
+  const size_t tables = fs::file_size(Path());
   {
     const auto backend = OpenBackend({.path = Path()});
     const auto writer = Writer(*backend);
@@ -119,7 +121,7 @@ TEST_F(SqliteFile, ADamagedPageIsAStatusAndNotACrash) {
   }
   {
     std::fstream file(Path(), std::ios::in | std::ios::out | std::ios::binary);
-    for (size_t at = 2 * 4096; at < fs::file_size(Path()); at += 4096) {
+    for (size_t at = tables; at < fs::file_size(Path()); at += 4096) {
       file.seekp(at);
       file << std::string(200, '\xee');
     }

@@ -40,8 +40,10 @@ enum : Oid {
   kFloat8 = 701,
   kBpchar = 1042,
   kVarchar = 1043,
+  kDate = 1082,
   kTimestamp = 1114,
   kTimestamptz = 1184,
+  kInterval = 1186,
   kNumeric = 1700,
   kUuid = 2950,
   kJsonb = 3802,
@@ -71,12 +73,20 @@ std::optional<int64_t> Integer(const Cell& cell) {
   }
 }
 
+constexpr int64_t kDayMillis = 86400000;
+
 // Milliseconds since 1970. Empty for infinity, and for what no Timestamp can be.
 std::optional<int64_t> Millis(const Cell& cell) {
-  if (cell.type != kTimestamptz && cell.type != kTimestamp) return std::nullopt;
-  const auto micros = static_cast<int64_t>(Big64(cell.data));
-  int64_t millis = micros / 1000;
-  if (micros % 1000 < 0) --millis;  // what is finer is cut off, towards the past
+  int64_t millis;
+  if (cell.type == kDate) {
+    millis = static_cast<int32_t>(Big32(cell.data)) * kDayMillis;
+  } else if (cell.type == kTimestamptz || cell.type == kTimestamp) {
+    const auto micros = static_cast<int64_t>(Big64(cell.data));
+    millis = micros / 1000;
+    if (micros % 1000 < 0) --millis;  // what is finer is cut off, towards the past
+  } else {
+    return std::nullopt;
+  }
   millis += kEpochMillis;
   if (millis < kMinTimestampMillis || millis > kMaxTimestampMillis) return std::nullopt;
   return millis;
@@ -126,9 +136,23 @@ std::optional<std::string_view> Json(const Cell& cell) {
   return std::nullopt;
 }
 
+// Microseconds. Empty for what has months, which have no length.
+std::optional<int64_t> Micros(const Cell& cell) {
+  if (cell.type != kInterval) return Integer(cell);
+  const auto time = static_cast<int64_t>(Big64(cell.data));
+  const auto days = static_cast<int32_t>(Big32(cell.data + 8));
+  int64_t micros;
+  if (Big32(cell.data + 12) != 0 || __builtin_mul_overflow(kDayMillis * 1000, days, &micros) ||
+      __builtin_add_overflow(micros, time, &micros)) {
+    return std::nullopt;
+  }
+  return micros;
+}
+
 std::optional<int64_t> Whole(const Field& field, const Cell& cell) {
-  const std::optional<int64_t> value =
-      field.type == Type::kTimestamp ? Millis(cell) : Integer(cell);
+  const std::optional<int64_t> value = field.type == Type::kTimestamp  ? Millis(cell)
+                                       : field.type == Type::kDuration ? Micros(cell)
+                                                                       : Integer(cell);
   if (!value) return std::nullopt;
   const bool fits =
       field.type == Type::kInt32    ? *value >= std::numeric_limits<int32_t>::min() &&
