@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "server/base/text.h"
+#include "server/query/related.h"
 
 namespace storegate::query {
 
@@ -87,6 +88,16 @@ IndexChooser::FieldBounds IndexChooser::BoundsOf(
     const std::vector<const Predicate*>& conditions) const {
   FieldBounds fields;
   for (const Predicate* condition : conditions) {
+    if (condition->kind == Kind::kRelated) {
+      // Records that have one of the values that the others have which it holds for.
+      const Relation relation = RelationOf(*condition->path.field);
+      const IndexChoice others = IndexChooser(*relation.entity, engine_)
+                                     .Choose(condition->children[0], {}, false);
+      Bounds& bounds = fields[relation.here];
+      const bool served = !others.unindexed() && others.access != Access::kWhole;
+      if (served && bounds.values != 1) bounds.values = kMaxMergedRanges + 1;
+      continue;
+    }
     const Field* field = condition->path.field;
     if (field == nullptr || !condition->path.below.empty() || !field->sortable()) continue;
     if (condition->kind == Kind::kCompare && condition->op != Compare::kNe) {

@@ -16,6 +16,7 @@
 //   unique among the living            living ones only  living ones only  yes
 //   unique and optional                yes               yes               not for order alone
 //   substrings of searchable fields    `search_index`    no                no
+//   what a related record is like      where an index serves that there     (not asked)
 #pragma once
 
 #include <map>

@@ -63,6 +63,10 @@ std::vector<schema::IndexField> Wanted(const std::vector<const Predicate*>& cond
   return fields;
 }
 
+bool SameColumn(const schema::IndexField& a, const schema::IndexField& b) {
+  return a.field == b.field && a.descending == b.descending;
+}
+
 bool Searches(const Predicate& predicate) {
   return predicate.kind == Kind::kContains || std::ranges::any_of(predicate.children, Searches);
 }
@@ -102,7 +106,11 @@ std::string IndexChooser::Remedy(const Predicate& where, const Order& order,
                                  bool show_deleted) const {
   const std::vector<const Predicate*> conditions = Conditions(where);
   const std::vector<schema::IndexField> wanted = Wanted(conditions, order);
-  if (!wanted.empty()) {
+  // One that is there, and serves something else, is not to be had twice.
+  const bool there = std::ranges::any_of(entity_.indexes, [&](const schema::Index& index) {
+    return index.where.empty() && std::ranges::equal(index.fields, wanted, SameColumn);
+  });
+  if (!wanted.empty() && !there) {
     std::string index = "index: {";
     for (const schema::IndexField& part : wanted) {
       index += " fields: \"" + part.field->name + (part.descending ? " desc\"" : "\"");

@@ -295,6 +295,10 @@ class Collector {
 
 }  // namespace
 
+void SetExample(Message* request, const std::string& field) {
+  Setter(request, request->GetDescriptor()->FindFieldByName(field)).Set();
+}
+
 std::vector<QueryShape> DeclaredShapes(const schema::Schema& schema) {
   return Collector(schema).Run();
 }

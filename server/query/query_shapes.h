@@ -35,4 +35,8 @@ struct QueryShape {
 // REQUIRES: the texts of the schema were checked (check.h).
 std::vector<QueryShape> DeclaredShapes(const schema::Schema& schema);
 
+// Sets a field of a request to the values that these have. REQUIRES: there is one of that
+// name, and its type is one that predicates take.
+void SetExample(google::protobuf::Message* request, const std::string& field);
+
 }  // namespace storegate::query

@@ -231,7 +231,7 @@ TEST_P(GeneratedMigration, SearchIndexesComeGoAndFollowTheirFields) {
   migrate::Renames renames;
   renames.columns[{"books", "title"}] = "name";
   Expect(with(on, "title", searchable), with(on, "name", searchable), renames);
-  // It goes with the last field that it is of.
+  // With the field that it is of.
   Expect(BookOf("string title = 2;"), with(on, "title", ""));
 }
 

@@ -52,10 +52,7 @@ TEST(SearchIndex, IsMadeAnewWhenItsFieldsChange) {
                                  "(\"_folded_title\", \"_folded_blurb\");\n"));
 }
 
-TEST(SearchIndex, IsNoneWithoutSearchableFieldsAndWhereTheDatabaseHasNone) {
-  const std::string plain = "string title = 2;";
-  EXPECT_THAT(CreateSql(kOnline, EntitiesOf(*Book("search_index: true", plain))),
-              Not(HasSubstr("_search_")));
+TEST(SearchIndex, IsNoneWhereTheDatabaseHasNone) {
   EXPECT_THAT(CreateSql(kWithTable, EntitiesOf(*Book("search_index: true", kTitle))),
               Not(HasSubstr("_search_")));
   const auto made =
