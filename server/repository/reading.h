@@ -40,7 +40,7 @@ struct PlacedField {
 
 // Those of an aggregate's row, without a version.
 RowColumns ColumnsToRead(const schema::Aggregate& aggregate);
-// Which of these are sums of integers, and so may be past what 64 bits hold.
+// Which of these are sums of integers, and so may be past what their field holds.
 std::vector<int> IntegerSums(const schema::Aggregate& aggregate, const RowColumns& columns);
 
 // `each`, then the rest of the order. REQUIRES: query.each.

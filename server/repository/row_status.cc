@@ -91,8 +91,18 @@ Status MalformedColumn(const schema::Field& field) {
 
 Status SumOutOfRange(const schema::Field& into) {
   return Status(Code::kOutOfRange, "SUM_OUT_OF_RANGE",
-                "The sum in " + into.name + " is more than 64 bits hold. Narrow the request.")
+                "The sum in " + into.name + " is more than it can hold. Narrow the request.")
       .With("field", into.name);
+}
+
+Status CheckSum(const schema::Field& into, std::optional<int64_t> sum) {
+  // 315,576,000,000 seconds and what is below the next one, in microseconds.
+  constexpr int64_t kMaxDuration = 315576000000999999;
+  const bool duration = into.type == schema::Type::kDuration;
+  if (!sum || (duration && (*sum < -kMaxDuration || *sum > kMaxDuration))) {
+    return SumOutOfRange(into);
+  }
+  return {};
 }
 
 Status NativeQueryFailed(const schema::Entity& entity) {

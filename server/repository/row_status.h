@@ -2,6 +2,8 @@
 // every backend has, in the same words. Messages name the entity and its id, never other values.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "server/base/status.h"
@@ -38,6 +40,9 @@ Status MalformedColumn(const schema::Field& field);
 
 // OUT_OF_RANGE, SUM_OUT_OF_RANGE, metadata "field": of the row that the sum goes into.
 Status SumOutOfRange(const schema::Field& into);
+// The same unless `sum`, which is empty past 64 bits, is one that the field holds: a Duration
+// holds less.
+Status CheckSum(const schema::Field& into, std::optional<int64_t> sum);
 // INTERNAL, NATIVE_QUERY_FAILED, of a method on that entity. The log has said why.
 Status NativeQueryFailed(const schema::Entity& entity);
 

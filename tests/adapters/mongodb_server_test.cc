@@ -190,5 +190,32 @@ TEST_F(MongodbServerTest, AServerOfOnesOwnIsKilledAndThereAgainWithAllThatItAckn
   RunMongodbCommand(url, R"({"ping": 1})");
 }
 
+TEST_F(MongodbServerTest, GroupsAreOfTheValuesThatTextsAre) {
+  // Also of those that begin as a path does.
+  const std::string database = Database("groups");
+  Run(database, R"({"insert": "c", "documents": [
+      {"_id": 1, "a": "$x"}, {"_id": 2, "a": "$x"}, {"_id": 3, "a": "b"}, {"_id": 4}]})");
+  EXPECT_THAT(
+      Run(database, R"({"aggregate": "c", "cursor": {}, "pipeline": [
+          {"$group": {"_id": {"a": "$a", "b": {"$ifNull": ["$a", null]}}, "n": {"$sum": 1}}},
+          {"$sort": {"n": -1, "_id.b": 1}}]})"),
+      testing::HasSubstr(R"([ { "_id" : { "a" : "$x", "b" : "$x" }, "n" : 2 }, )"
+                         R"({ "_id" : { "b" : null }, "n" : 1 }, )"
+                         R"({ "_id" : { "a" : "b", "b" : "b" }, "n" : 1 } ])"));
+}
+
+TEST_F(MongodbServerTest, DecimalsAreComparedExactlyWithOtherNumbers) {
+  const std::string database = Database("decimals");
+  Run(database, R"({"insert": "c", "documents": [
+      {"_id": 1, "d": {"$numberDecimal": "9007199254740993"}},
+      {"_id": 2, "d": {"$numberDecimal": "0.5"}}]})");
+  EXPECT_EQ(Find(database, R"("filter": {"d": {"$gt": {"$numberLong": "9007199254740992"}}},
+                              "projection": {"_id": 1})"),
+            R"([ { "_id" : 1 } ])");
+  EXPECT_EQ(Find(database, R"("filter": {"d": {"$numberLong": "9007199254740992"}})"), "[  ]");
+  EXPECT_EQ(Find(database, R"("filter": {"d": 0.5}, "projection": {"_id": 1})"),
+            R"([ { "_id" : 2 } ])");
+}
+
 }  // namespace
 }  // namespace storegate::test

@@ -43,6 +43,14 @@ class CountingSession : public repository::ForwardingSession {
     Counted counted(this);
     return to().Count(query);
   }
+  Status Aggregate(const repository::AggregateQuery& query, repository::Sink* sink) override {
+    Counted counted(this);
+    return to().Aggregate(query, sink);
+  }
+  Status Native(const repository::NativeQuery& query, repository::Sink* sink) override {
+    Counted counted(this);
+    return to().Native(query, sink);
+  }
   Status Apply(std::span<repository::Write* const> writes) override {
     Counted counted(this);
     return to().Apply(writes);

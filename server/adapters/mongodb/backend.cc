@@ -25,7 +25,10 @@ class MongodbBackend : public Backend {
   std::string_view kind() const override { return "mongodb"; }
   Capabilities capabilities() const override {
     // References are looked at before a write, and may be gone when it happens.
-    return {.transactions = abilities_.transactions, .references = false};
+    return {.transactions = abilities_.transactions,
+            .references = false,
+            .joins = false,
+            .aggregates = abilities_.aggregates};
   }
   Result<std::unique_ptr<Session>> Connect(Use use) override;
   Result<std::string> KeepSecret(std::string_view name, std::string_view proposed) override;
@@ -42,7 +45,7 @@ Result<std::unique_ptr<Session>> MongodbBackend::Connect(Use) {
       Connection::Open(pool_, pool_->ConnectUntil());
   if (!connection.ok()) return connection.status();
   return std::unique_ptr<Session>(
-      std::make_unique<MongodbSession>(*std::move(connection), abilities_.transactions));
+      std::make_unique<MongodbSession>(*std::move(connection), abilities_));
 }
 
 Result<std::string> MongodbBackend::KeepSecret(std::string_view name, std::string_view proposed) {

@@ -92,7 +92,7 @@ Result<bool> Writer::Taken(const Mutation& mutation, const schema::Key& key,
                            repository::KeyValues values) {
   const schema::Entity& entity = *mutation.entity;
   const Plan& plan = plans_.Of(entity);
-  Cursor cursor(&connection_, plan.Get({&entity, &key, {std::move(values)}, true}));
+  Cursor cursor(&connection_, plan.Get({&entity, &key, {std::move(values)}, true, {}}));
   while (const bson_t* document = cursor.Next()) {
     bson_iter_t at;
     if (!bson_iter_init_find(&at, document, std::string(NameOf(*entity.id)).c_str())) continue;

@@ -6,6 +6,7 @@
 
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/repository/row_status.h"
 
 namespace storegate::mongodb {
 namespace {
@@ -66,6 +67,7 @@ enum ServerCode {
   kInterruptedAtShutdown = 11600,
   kInterrupted = 11601,
   kInterruptedByStateChange = 11602,
+  kUnknownTimeZone = 40485,
 };
 
 struct Meaning {
@@ -110,6 +112,9 @@ Meaning MeaningOf(uint32_t code) {
     case kExceededMemoryLimit:
       return {What::kStatement, Status(Code::kResourceExhausted, "OUT_OF_MEMORY",
                                        "The database ran out of memory.")};
+    case kUnknownTimeZone:
+      return {What::kStatement, Status(Code::kInvalidArgument, "INVALID_TIME_ZONE",
+                                       "The database does not know the time zone.")};
     case kTooLargeForBson:
     case kTooLargeAfterUpdate: return {What::kStatement, RecordTooLarge()};
     case kCommandNotFound:
@@ -215,6 +220,13 @@ Failure ExplainWriteError(const bson_t& entry) {
 Failure MalformedAnswer() {
   Log(Level::kError, "mongodb's answer is none to what was asked", {});
   return {What::kStatement, InternalError(), ""};
+}
+
+Status NativeStatus(const Failure& failure, const schema::Entity& entity) {
+  const bool refused = failure.what == What::kStatement || failure.what == What::kUnsupported;
+  const Code code = failure.status.code();
+  const bool fault = code == Code::kInternal || code == Code::kInvalidArgument;
+  return refused && fault ? repository::NativeQueryFailed(entity) : failure.status;
 }
 
 Status RecordTooLarge() {

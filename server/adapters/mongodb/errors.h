@@ -9,6 +9,7 @@
 #include <bson/bson.h>
 
 #include "server/base/status.h"
+#include "server/schema/schema.h"
 
 namespace storegate::mongodb {
 
@@ -43,6 +44,10 @@ void LogUnconfirmed(const bson_t* reply);
 
 // An answer that is none to what was asked, in the log too: INTERNAL, DATABASE_ERROR.
 Failure MalformedAnswer();
+
+// Of a native query on that entity that the server does not take: INTERNAL,
+// NATIVE_QUERY_FAILED. Of one that failed for another reason: the failure's own.
+Status NativeStatus(const Failure& failure, const schema::Entity& entity);
 
 // UNAVAILABLE.
 Status DatabaseUnreachable();

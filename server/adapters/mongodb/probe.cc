@@ -1,9 +1,14 @@
 #include "server/adapters/mongodb/probe.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "server/adapters/mongodb/connection.h"
+#include "server/adapters/mongodb/element.h"
 #include "server/adapters/mongodb/errors.h"
+#include "server/adapters/mongodb/expression.h"
+#include "server/adapters/mongodb/filter_parts.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 
@@ -39,21 +44,40 @@ Greeting Read(const Bson& reply) {
 }
 
 // A collection of its own, gone with this.
+class TrialCollection {
+ public:
+  explicit TrialCollection(Connection* connection)
+      : connection_(*connection), name_("_storegate_probe_" + NewUuidV7()) {}
+  ~TrialCollection() {
+    Bson drop;
+    drop.AddText("drop", name_);
+    connection_.Write(drop);
+  }
+  TrialCollection(const TrialCollection&) = delete;
+  TrialCollection& operator=(const TrialCollection&) = delete;
+
+  const std::string& name() const { return name_; }
+
+ private:
+  Connection& connection_;
+  const std::string name_;
+};
+
+bool HasWriteErrors(const Answer& answer) {
+  bson_iter_t at;
+  return bson_iter_init_find(&at, answer.reply.get(), "writeErrors");
+}
+
 class Trial {
  public:
   Trial(Connection* inside, Connection* outside)
-      : inside_(*inside), outside_(*outside), name_("_storegate_probe_" + NewUuidV7()) {}
-  ~Trial() {
-    inside_.Abort();
-    Bson drop;
-    drop.AddText("drop", name_);
-    outside_.Write(drop);
-  }
+      : inside_(*inside), outside_(*outside), collection_(outside) {}
+  ~Trial() { inside_.Abort(); }
 
   // Whether what is taken back was never there, and what is committed is there.
   bool TransactionsWork() {
     Bson create;
-    create.AddText("create", name_);
+    create.AddText("create", collection_.name());
     if (!outside_.Write(create).ok()) return false;
     if (!InsertWithin(1) || Sees(1)) return false;
     inside_.Abort();
@@ -69,23 +93,106 @@ class Trial {
     document.AddInt32("_id", id);
     BsonArray documents;
     documents.Add(document);
-    insert.AddText("insert", name_).AddArray("documents", documents.bson());
+    insert.AddText("insert", collection_.name()).AddArray("documents", documents.bson());
     const Answer answer = inside_.Write(insert);
-    bson_iter_t at;
-    return answer.ok() && !bson_iter_init_find(&at, answer.reply.get(), "writeErrors");
+    return answer.ok() && !HasWriteErrors(answer);
   }
 
   bool Sees(int id) {
     Bson filter, find;
     filter.AddInt32("_id", id);
-    find.AddText("find", name_).AddDocument("filter", filter);
+    find.AddText("find", collection_.name()).AddDocument("filter", filter);
     Cursor cursor(&outside_, find);
     return cursor.Next() != nullptr;
   }
 
   Connection& inside_;
   Connection& outside_;
-  const std::string name_;
+  const TrialCollection collection_;
+};
+
+// Whether pipelines compute what aggregates.h makes of them.
+class GroupTrial {
+ public:
+  explicit GroupTrial(Connection* connection)
+      : connection_(*connection), collection_(connection) {}
+
+  // UNAVAILABLE when the server did not say.
+  Result<bool> Works() {
+    // Of both documents: 2^53 and 2^53 + 2, whose sum is no double.
+    Bson insert;
+    BsonArray documents;
+    for (const int64_t more : {0, 2}) {
+      Bson document;
+      document.AddInt64("_id", more).AddDate("time", 0).AddInt64("number", kLarge + more);
+      documents.Add(document);
+    }
+    insert.AddText("insert", collection_.name()).AddArray("documents", documents.bson());
+    const Answer inserted = connection_.Write(insert);
+    if (inserted.ok() && HasWriteErrors(inserted)) return false;
+    if (!inserted.ok()) return Judged(*inserted.failure);
+    // Of two accumulators some servers forget one and say nothing. They are asked that
+    // first: to one of them the rest is a reason to hang up.
+    const Expression number = Expression::Path("number");
+    Bson group;
+    Year().AppendTo("_id", &group);
+    Expression::Unary("$max", number).AppendTo("greatest", &group);
+    Expression::Unary("$sum", Expression::Int(1)).AppendTo("count", &group);
+    Result<bool> works = Gives(group, {{"greatest", kLarge + 2}, {"count", 2}});
+    if (!works.ok() || !*works) return works;
+    Expression::Unary("$sum",
+                      Expression::Call("$multiply", number, Expression::Decimal("1")))
+        .AppendTo("sum", &group);
+    Expression::Unary("$addToSet", number).AppendTo("different", &group);
+    return Gives(group, {{"greatest", kLarge + 2}, {"count", 2}, {"sum", 2 * kLarge + 2}});
+  }
+
+ private:
+  static constexpr int64_t kLarge = int64_t{1} << 53;
+
+  // 1970 in New York is 1969.
+  static Expression Year() {
+    Bson named, call;
+    Expression::Path("time").AppendTo("date", &named);
+    named.AddText("format", "%Y").AddText("timezone", "America/New_York");
+    call.AddDocument("$dateToString", named);
+    return Expression::Call("$ifNull", Expression(call), Expression::Null());
+  }
+
+  static Result<bool> Judged(const Failure& failure) {
+    const bool said = failure.what == Failure::What::kStatement ||
+                      failure.what == Failure::What::kUnsupported;
+    if (said && failure.status.code() != Code::kDeadlineExceeded) return false;
+    return DatabaseUnreachable();
+  }
+
+  // Whether the one group is of that year and has the numbers.
+  Result<bool> Gives(const Bson& group,
+                     const std::vector<std::pair<std::string, int64_t>>& numbers) {
+    BsonArray pipeline;
+    pipeline.Add(Document("$group", group));
+    Bson command;
+    command.AddText("aggregate", collection_.name()).AddArray("pipeline", pipeline.bson());
+    command.AddDocument("cursor", Bson());
+    Cursor cursor(&connection_, command);
+    const bson_t* document = cursor.Next();
+    if (cursor.failure()) return Judged(*cursor.failure());
+    bson_iter_t at;
+    if (document == nullptr || !bson_iter_init_find(&at, document, "_id") ||
+        TextAt(at) != "1969") {
+      return false;
+    }
+    for (const auto& [name, number] : numbers) {
+      if (!bson_iter_init_find(&at, document, name.c_str()) ||
+          IntegerAt(at, schema::Type::kInt64) != number) {
+        return false;
+      }
+    }
+    return cursor.Next() == nullptr && !cursor.failure();
+  }
+
+  Connection& connection_;
+  const TrialCollection collection_;
 };
 
 // MongoDB greets anybody, and answers pings; what needs a right shows who has none.
@@ -123,8 +230,14 @@ Result<Abilities> Probe(const std::shared_ptr<Pool>& pool) {
     (*other)->Begin(until);
     abilities.transactions = Trial(connection->get(), other->get()).TransactionsWork();
   }
+  (*connection)->Begin(pool->ConnectUntil());
+  const Result<bool> groups = GroupTrial(connection->get()).Works();
+  if (!groups.ok()) return groups.status();
+  abilities.aggregates = *groups;
   Log(Level::kInfo, "mongodb is open",
-      {{"wire_version", greeting.wire_version}, {"transactions", abilities.transactions}});
+      {{"wire_version", greeting.wire_version},
+       {"transactions", abilities.transactions},
+       {"aggregates", abilities.aggregates}});
   return abilities;
 }
 

@@ -12,6 +12,8 @@ namespace storegate::mongodb {
 struct Abilities {
   // Several changes are all or none, and nobody sees them before.
   bool transactions = false;
+  // A pipeline computes several values of a group, with expressions, and they are right.
+  bool aggregates = false;
 };
 
 // The statuses of Open in backend.h. What it makes to try things is gone afterwards.

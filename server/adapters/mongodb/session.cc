@@ -16,15 +16,24 @@ using repository::ValueIndex;
 
 namespace {
 
+// Documents of one value of Query::each that are passed over before the rest of them is
+// left out by a find of its own: about as many as one answer brings.
+constexpr int64_t kPassedOverMax = 100;
+
+// Of a field that is not nested; null where there is none.
+Result<Value> ValueIn(const bson_t* document, const schema::Field& field) {
+  bson_iter_t at;
+  if (!bson_iter_init_find(&at, document, std::string(NameOf(field)).c_str())) return Value();
+  return ReadValue(at, field);
+}
+
 // Past the end of the values: none of them.
 Result<size_t> FindDocument(const ValueIndex& values, const GetRequest& request,
                             const bson_t* document) {
   if (values.single()) return size_t{0};
   KeyValues key;
   for (const schema::Field* field : request.key->fields) {
-    bson_iter_t at;
-    if (!bson_iter_init_find(&at, document, std::string(NameOf(*field)).c_str())) break;
-    Result<Value> value = ReadValue(at, *field);
+    Result<Value> value = ValueIn(document, *field);
     if (!value.ok()) return value.status();
     key.push_back(*std::move(value));
   }
@@ -40,6 +49,7 @@ Status MongodbSession::Get(const GetRequest& request, repository::WireSink* sink
   if (Expired(request.deadline)) return repository::TooLate();
   const Plan& plan = plans_.Of(*request.entity);
   const ValueIndex values(request);
+  const Selection selection(*request.entity, request.fields, request.with_secrets);
   connection_->Begin(request.deadline);
   Cursor cursor(connection_.get(), plan.Get(request));
   size_t living = 0;
@@ -53,7 +63,7 @@ Status MongodbSession::Get(const GetRequest& request, repository::WireSink* sink
     if (entry.found && (deleted || !entry.deleted)) continue;
     const size_t begin = sink->size();
     bool more;
-    Status status = plan.ReadRow(document, request.with_secrets, sink, &more);
+    Status status = plan.ReadRow(document, selection, sink, &more);
     if (!status.ok()) return status;
     entry = {true, deleted, begin, sink->size()};
     // All are there: do not look for deleted ones.
@@ -65,7 +75,9 @@ Status MongodbSession::Get(const GetRequest& request, repository::WireSink* sink
 Status MongodbSession::List(const Query& query, repository::Sink* sink) {
   if (query.limit <= 0) return {};
   if (Expired(query.deadline)) return repository::TooLate();
+  if (query.each != nullptr) return ListEach(query, sink);
   const Plan& plan = plans_.Of(*query.entity);
+  const Selection selection(*query.entity, query.fields, query.with_secrets);
   const Result<Bson> command = plan.List(query);
   if (!command.ok()) return command.status();
   connection_->Begin(query.deadline);
@@ -74,10 +86,41 @@ Status MongodbSession::List(const Query& query, repository::Sink* sink) {
   while (more) {
     const bson_t* document = cursor.Next();
     if (document == nullptr) return cursor.status();
-    Status status = plan.ReadRow(document, query.with_secrets, sink, &more);
+    Status status = plan.ReadRow(document, selection, sink, &more);
     if (!status.ok()) return status;
   }
   return {};
+}
+
+// Servers have no way in common to take some of each but to hold all in memory.
+Status MongodbSession::ListEach(const Query& query, repository::Sink* sink) {
+  const Plan& plan = plans_.Of(*query.entity);
+  const Selection selection(*query.entity, query.fields, query.with_secrets);
+  connection_->Begin(query.deadline);
+  std::optional<Value> each;  // the last document's
+  int64_t rows = 0, of_each = 0;
+  for (bool behind = false;;) {
+    const Result<Bson> command = plan.ListEach(query, behind ? &*each : nullptr);
+    if (!command.ok()) return command.status();
+    Cursor cursor(connection_.get(), *command);
+    behind = false;
+    while (const bson_t* document = cursor.Next()) {
+      Result<Value> value = ValueIn(document, *query.each);
+      if (!value.ok()) return value.status();
+      if (each != *value) of_each = 0;
+      each = *std::move(value);
+      ++of_each;
+      if (query.each_limit > 0 && of_each > query.each_limit) {
+        behind = of_each > query.each_limit + kPassedOverMax;
+        if (behind) break;
+        continue;
+      }
+      bool more;
+      Status status = plan.ReadRow(document, selection, sink, &more);
+      if (!status.ok() || !more || ++rows == query.limit) return status;
+    }
+    if (!behind) return cursor.status();
+  }
 }
 
 Result<int64_t> MongodbSession::Count(const Query& query) {
@@ -97,7 +140,7 @@ Result<int64_t> MongodbSession::Count(const Query& query) {
 }
 
 Status MongodbSession::Apply(std::span<repository::Write* const> writes) {
-  return Writer(connection_.get(), &plans_, transactions_).Run(writes);
+  return Writer(connection_.get(), &plans_, abilities_.transactions).Run(writes);
 }
 
 }  // namespace storegate::mongodb

@@ -1,4 +1,4 @@
-// One session: reads in session.cc; writes in write.cc (which go together), inserts.cc
+// One session: reads in session.cc, what a query computes in computed.cc; writes in write.cc (which go together), inserts.cc
 // (new documents), insert_outcome.cc (what became of them), change.cc (one change) and
 // change_error.cc (why one failed).
 #pragma once
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/adapters/mongodb/connection.h"
+#include "server/adapters/mongodb/probe.h"
 #include "server/adapters/mongodb/statements.h"
 #include "server/repository/backend.h"
 #include "server/repository/row_state.h"
@@ -19,20 +20,25 @@ namespace storegate::mongodb {
 
 class MongodbSession : public repository::Session {
  public:
-  MongodbSession(std::unique_ptr<Connection> connection, bool transactions)
-      : connection_(std::move(connection)), transactions_(transactions) {}
+  MongodbSession(std::unique_ptr<Connection> connection, Abilities abilities)
+      : connection_(std::move(connection)), abilities_(abilities) {}
 
   Status Get(const repository::GetRequest& request, repository::WireSink* sink,
              std::vector<repository::Found>* found) override;
   bool Fresh() override { return connection_->Fresh(); }
   Status List(const repository::Query& query, repository::Sink* sink) override;
   Result<int64_t> Count(const repository::Query& query) override;
+  Status Aggregate(const repository::AggregateQuery& query, repository::Sink* sink) override;
+  Status Native(const repository::NativeQuery& query, repository::Sink* sink) override;
+  Result<std::string> Explain(const repository::Query& query) override;
   Status Apply(std::span<repository::Write* const> writes) override;
   int64_t statements() const override { return connection_->statements(); }
 
  private:
+  Status ListEach(const repository::Query& query, repository::Sink* sink);
+
   std::unique_ptr<Connection> connection_;
-  const bool transactions_;
+  const Abilities abilities_;
   Plans plans_;
 };
 

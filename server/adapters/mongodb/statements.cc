@@ -131,9 +131,26 @@ const Field* Plan::Find(std::string_view name) const {
   return found == by_name_.end() ? nullptr : found->second;
 }
 
+Bson Plan::Projection(const Selection& selection, const std::vector<const Field*>& more) const {
+  if (selection.all()) return Bson::CopyOf((selection.secrets() ? all_ : open_).get());
+  // A projection of nothing is one of all.
+  Bson projection;
+  projection.AddInt32(kId, 1);
+  for (const Field* field : entity_.stored) {
+    if (field == entity_.id) continue;
+    if (!selection.Has(*field) && std::ranges::find(more, field) == more.end()) continue;
+    projection.AddInt32(NameOf(*field), 1);
+  }
+  if (selection.version()) projection.AddInt32(kVersion, 1);
+  return projection;
+}
+
 Bson Plan::Get(const GetRequest& request) const {
+  const Selection selection(entity_, request.fields, request.with_secrets);
+  std::vector<const Field*> more = request.key->fields;
+  if (entity_.soft_delete()) more.push_back(entity_.delete_time);
   Bson command =
-      FindCommand(entity_, KeyFilter(request), request.with_secrets ? all_ : open_);
+      FindCommand(entity_, KeyFilter(request), Projection(selection, more));
   if (request.key->unique == schema::Unique::kLive && HasDeletedMark(entity_)) {
     Bson sort;
     sort.AddInt32(kDeletedMark, 1);
@@ -145,15 +162,15 @@ Bson Plan::Get(const GetRequest& request) const {
   return command;
 }
 
-Result<Bson> Plan::Filter(const Query& query) const {
-  Result<Bson> filter = FilterOf(query.where);
+Result<Bson> Plan::Matching(const query::Predicate& where, bool show_deleted) const {
+  Result<Bson> filter = FilterOf(where);
   if (!filter.ok()) return filter.status();
-  if (!entity_.soft_delete() || query.show_deleted) return filter;
+  if (!entity_.soft_delete() || show_deleted) return filter;
   return Both(*std::move(filter), Equal(*entity_.delete_time, Value()));
 }
 
 Result<Bson> Plan::List(const Query& query) const {
-  Result<Bson> filter = Filter(query);
+  Result<Bson> filter = Matching(query.where, query.show_deleted);
   if (!filter.ok()) return filter.status();
   if (!query.after.empty()) {
     if (query.after.size() != query.order.size()) {
@@ -161,7 +178,8 @@ Result<Bson> Plan::List(const Query& query) const {
     }
     filter = Both(*std::move(filter), BehindOf(query.order, query.after));
   }
-  Bson command = FindCommand(entity_, *filter, query.with_secrets ? all_ : open_);
+  const Selection selection(entity_, query.fields, query.with_secrets);
+  Bson command = FindCommand(entity_, *filter, Projection(selection, {}));
   if (!query.order.empty()) command.AddDocument("sort", SortOf(query.order));
   if (query.skip > 0) command.AddInt64("skip", query.skip);
   command.AddInt64("limit", query.limit);
@@ -169,8 +187,24 @@ Result<Bson> Plan::List(const Query& query) const {
   return command;
 }
 
+Result<Bson> Plan::ListEach(const Query& query, const Value* after) const {
+  Result<Bson> filter = Matching(query.where, query.show_deleted);
+  if (!filter.ok()) return filter.status();
+  query::Order order = {{query.each, false}};
+  if (after != nullptr) filter = Both(*std::move(filter), BehindOf(order, {*after}));
+  for (const query::SortKey& key : query.order) {
+    if (key.field != query.each) order.push_back(key);
+  }
+  const Selection selection(entity_, query.fields, query.with_secrets);
+  Bson command = FindCommand(entity_, *filter, Projection(selection, {query.each}));
+  command.AddDocument("sort", SortOf(order));
+  if (query.each_limit <= 0) command.AddInt64("limit", query.limit);
+  command.AddBool("allowDiskUse", true);
+  return command;
+}
+
 Result<Bson> Plan::Count(const Query& query) const {
-  Result<Bson> filter = Filter(query);
+  Result<Bson> filter = Matching(query.where, query.show_deleted);
   if (!filter.ok()) return filter.status();
   Bson match, group, sum, one;
   match.AddDocument("$match", *filter);
@@ -326,7 +360,7 @@ bool Plan::IsDeleted(const bson_t* document) const {
          !BSON_ITER_HOLDS_NULL(&at);
 }
 
-Status Plan::ReadRow(const bson_t* document, bool with_secrets, repository::Sink* sink,
+Status Plan::ReadRow(const bson_t* document, const Selection& selection, repository::Sink* sink,
                      bool* more) const {
   sink->BeginRow();
   int64_t version = 0;
@@ -339,11 +373,11 @@ Status Plan::ReadRow(const bson_t* document, bool with_secrets, repository::Sink
         continue;
       }
       const Field* field = Find(name);
-      if (field == nullptr || (field->input_only && !with_secrets)) continue;
+      if (field == nullptr || !selection.Has(*field)) continue;
       if (Status status = ReadField(at, *field, sink); !status.ok()) return status;
     }
   }
-  sink->Version(version);
+  if (selection.version()) sink->Version(version);
   *more = sink->EndRow();
   return {};
 }

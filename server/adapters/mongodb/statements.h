@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "server/adapters/mongodb/bson.h"
+#include "server/adapters/mongodb/selection.h"
 #include "server/base/status.h"
 #include "server/repository/backend.h"
 #include "server/repository/row_state.h"
@@ -37,8 +38,13 @@ class Plan {
   Bson Get(const repository::GetRequest& request) const;
   // UNSUPPORTED_PREDICATE: FilterOf in predicates.h.
   Result<Bson> List(const repository::Query& query) const;
+  // Of a query with `each`: all documents, ordered by it, or those behind `*after`, a value
+  // of it. With `each_limit` it is for the reader to stop, as many of them do not count.
+  Result<Bson> ListEach(const repository::Query& query, const Value* after) const;
   // Aggregates to one document {n}, or to none when nothing matches.
   Result<Bson> Count(const repository::Query& query) const;
+  // The filter of those that match and, unless they are shown, are not deleted.
+  Result<Bson> Matching(const query::Predicate& where, bool show_deleted) const;
 
   // The new document, `id` being the mutation's own or one that was counted. Status as
   // of AppendField (types.h).
@@ -59,9 +65,9 @@ class Plan {
   // Finds the document with the greatest id.
   Bson GreatestId() const;
 
-  // Writes a document as a row. INTERNAL, reason MALFORMED_DATA; the row is to be ignored
-  // then. `more` gets what EndRow says.
-  Status ReadRow(const bson_t* document, bool with_secrets, repository::Sink* sink,
+  // Writes what is selected of a document as a row. INTERNAL, reason MALFORMED_DATA; the
+  // row is to be ignored then. `more` gets what EndRow says.
+  Status ReadRow(const bson_t* document, const Selection& selection, repository::Sink* sink,
                  bool* more) const;
   // Whether a document is of a row that is deleted.
   bool IsDeleted(const bson_t* document) const;
@@ -71,7 +77,8 @@ class Plan {
  private:
   Bson Target(const repository::Mutation& mutation, const bool* deleted) const;
   Bson Modify(const repository::Mutation& mutation, const bool* deleted, const Bson& update) const;
-  Result<Bson> Filter(const repository::Query& query) const;
+  // Of what is selected, and of `more`.
+  Bson Projection(const Selection& selection, const std::vector<const schema::Field*>& more) const;
 
   const schema::Entity& entity_;
   std::unordered_map<std::string_view, const schema::Field*> by_name_;

@@ -40,7 +40,9 @@ void AppendInteger(std::string_view key, int64_t value, Type type, bson_t* to) {
 std::optional<std::string_view> TextOrIdAt(const bson_iter_t& at, const Field& field,
                                            char (&buffer)[25]) {
   if (bson_iter_type(&at) != BSON_TYPE_OID) return TextAt(at);
-  if (!KeepsObjectIds(field)) return std::nullopt;
+  // A row that a query computes has no id, and texts that may come from any field.
+  const bool computed = field.entity->id == nullptr;
+  if (!KeepsObjectIds(field) && !(computed && field.type == Type::kString)) return std::nullopt;
   bson_oid_to_string(bson_iter_oid(&at), buffer);
   return std::string_view(buffer, 24);
 }

@@ -6,7 +6,7 @@
 //   Duration            int64, us             repeated              array
 //   float, double       double                map, message, Struct  document
 //   string with format: OBJECT_ID, where it is an id, required or optional, and what refers
-//   to one: ObjectId; a text that is none stays a string
+//   to one: ObjectId; a text that is none stays a string. A computed row's texts may be both
 //
 // A field that is null is not in the document. Keys of maps and Structs are escaped
 // (keys.h). What another program wrote is read where it is the same value in another

@@ -91,9 +91,10 @@ void Writer::Finish(Write* write, size_t index, Status status) {
 
 void Writer::Emit(Write* write, size_t index, const Bson& row) {
   if (write->sink == nullptr) return;
+  const schema::Entity& entity = *write->mutations[index].entity;
   bool more;
   Finish(write, index,
-         plans_.Of(*write->mutations[index].entity).ReadRow(row.get(), true, write->sink, &more));
+         plans_.Of(entity).ReadRow(row.get(), Selection(entity, {}, true), write->sink, &more));
 }
 
 void Writer::RunInserts(std::span<Write* const> writes) {

@@ -255,7 +255,8 @@ Status PostgresSession::Aggregate(const repository::AggregateQuery& query,
     for (int row = 0; row < count && *more; ++row) {
       for (const int sum : sums) {
         // It comes as numeric, which has any number of digits.
-        if (!ReadInteger(rows, row, sum)) return repository::SumOutOfRange(*columns.fields[sum]);
+        Status status = repository::CheckSum(*columns.fields[sum], ReadInteger(rows, row, sum));
+        if (!status.ok()) return status;
       }
       Status status = reader_.Read(rows, row, columns, sink, more);
       if (!status.ok()) return status;

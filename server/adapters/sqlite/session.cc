@@ -112,9 +112,10 @@ Status SqliteSession::Aggregate(const repository::AggregateQuery& query, reposit
   return RunQuery(*sql, query.deadline, [&](sqlite3_stmt* row, bool* more) {
     for (const int sum : sums) {
       // Past 64 bits the function answers with something near it.
-      if (sqlite3_column_type(row, sum) == SQLITE_FLOAT) {
-        return repository::SumOutOfRange(*columns.fields[sum]);
-      }
+      std::optional<int64_t> value;
+      if (sqlite3_column_type(row, sum) != SQLITE_FLOAT) value = sqlite3_column_int64(row, sum);
+      Status status = repository::CheckSum(*columns.fields[sum], value);
+      if (!status.ok()) return status;
     }
     return ReadRow(row, columns, sink, more);
   });

@@ -24,7 +24,7 @@ mkdir "$out/classes"
 mapfile -t sources < <(find "$here/src" -name '*.java')
 javac -Xlint:all -Werror -cp "$out/lib/*" -d "$out/classes" "${sources[@]}"
 
-# Our classes first: one of them stands in for one of the server's own. Memory is for
+# Our classes first: two of them stand in for the server's own. Memory is for
 # documents of 16 MB; a heap that gives back what it does not use takes 60 MB.
 cat >"$out/run" <<END
 #!/bin/sh

@@ -9,6 +9,7 @@ import de.bwaldvogel.mongo.bson.LegacyUUID;
 import de.bwaldvogel.mongo.bson.MaxKey;
 import de.bwaldvogel.mongo.bson.MinKey;
 import de.bwaldvogel.mongo.bson.ObjectId;
+import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Collections;
@@ -21,8 +22,8 @@ import java.util.UUID;
 /**
  * The order of values, instead of the class of this name in mongo-java-server 1.47.0: sorts,
  * $lt and its like, minima, groups and sets all ask it. That one compares strings by UTF-16
- * unit, large integers with fractions by their whole part, takes NaN for the greatest number,
- * and two empty arrays each for the lesser.
+ * unit, large integers with fractions by their whole part, decimals with others as doubles,
+ * takes NaN for the greatest number, and two empty arrays each for the lesser.
  *
  * <p>Source of the order: mongodb.com, BSON comparison order.
  */
@@ -138,8 +139,10 @@ public final class ValueComparator implements Comparator<Object> {
   }
 
   private static int numbers(Number a, Number b) {
-    if (a instanceof Decimal128 && b instanceof Decimal128) {
-      return ((Decimal128) a).compareTo((Decimal128) b);
+    if (a instanceof Decimal128 || b instanceof Decimal128) {
+      BigDecimal x = exact(a);
+      BigDecimal y = exact(b);
+      if (x != null && y != null) return x.compareTo(y);
     }
     if (isInteger(a) && isInteger(b)) return Long.compare(a.longValue(), b.longValue());
     if (isInteger(a)) return integerAndDouble(a.longValue(), b.doubleValue());
@@ -150,6 +153,14 @@ public final class ValueComparator implements Comparator<Object> {
       return Boolean.compare(Double.isNaN(y), Double.isNaN(x));
     }
     return x < y ? -1 : x > y ? 1 : 0; // -0.0 is 0.0
+  }
+
+  /** Null for what is infinite or NaN. */
+  private static BigDecimal exact(Number number) {
+    if (isInteger(number)) return BigDecimal.valueOf(number.longValue());
+    if (!Double.isFinite(number.doubleValue())) return null;
+    if (number instanceof Decimal128) return ((Decimal128) number).toBigDecimal();
+    return new BigDecimal(number.doubleValue());
   }
 
   private static boolean isInteger(Number number) {
