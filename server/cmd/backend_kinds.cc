@@ -1,6 +1,7 @@
 #include "server/cmd/backend_kinds.h"
 
 #include "server/adapters/mongodb/backend.h"
+#include "server/adapters/mongodb/native.h"
 #include "server/adapters/postgres/backend.h"
 #include "server/adapters/sqlite/backend.h"
 #include "server/cmd/embedded.h"
@@ -57,7 +58,7 @@ constexpr BackendKind kKinds[] = {
      {.transactions = true, .references = true, .start_get = true, .joins = true,
       .aggregates = true}},
     {"mongodb", "mongodb+srv", OpenMongodb, mongodb::MongodbGenerator, ShopMigrationsMongodb,
-     false, true, false, &schema::Native::mongodb, "mongodb", nullptr,
+     false, true, false, &schema::Native::mongodb, "mongodb", mongodb::CheckNative,
      {.transactions = true, .aggregates = true}},
 };
 

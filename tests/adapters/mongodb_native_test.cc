@@ -32,11 +32,12 @@ TEST(MongodbNative, WhatIsNoPipelineIsFoundWithoutAServer) {
   EXPECT_THAT(Refusal("[]], \"x\": [1"), HasSubstr("no JSON"));
   EXPECT_THAT(Refusal("[{'$match': {}}]"), HasSubstr("no JSON"));
   EXPECT_THAT(Refusal("[\xff]"), HasSubstr("no UTF-8"));
-  EXPECT_THAT(Refusal("[{\"$match\": {}}, 5]"), HasSubstr("stage 2"));
-  EXPECT_THAT(Refusal("[{\"match\": {}}]"), HasSubstr("stage 1"));
-  EXPECT_THAT(Refusal("[{}]"), HasSubstr("stage 1"));
-  EXPECT_THAT(Refusal("[{\"$match\": {}, \"$limit\": 1}]"), HasSubstr("stage 1"));
-  EXPECT_THAT(Refusal("[{\"$match\": {\"a\": {\"$oid\": \"x\"}}}]"), HasSubstr("Extended JSON"));
+  EXPECT_THAT(Refusal("[{\"$match\": {}}, 5]"), HasSubstr("stage 2 is no object"));
+  EXPECT_THAT(Refusal("[{\"match\": {}}]"), HasSubstr("stage 1 has not one key"));
+  EXPECT_THAT(Refusal("[{}]"), HasSubstr("stage 1 has not one key"));
+  EXPECT_THAT(Refusal("[{\"$match\": {}, \"$limit\": 1}]"), HasSubstr("stage 1 has not one key"));
+  EXPECT_THAT(Refusal("[{\"$limit\": 1}, {\"$match\": {\"a\": {\"$oid\": \"x\"}}}]"),
+              HasSubstr("stage 2 is no Extended JSON"));
 }
 
 TEST(MongodbNative, WhatWritesOrRunsTextsIsRefused) {

@@ -107,6 +107,42 @@ TEST_P(FerretdbStore, ARecordIsCreatedReadChangedAndGone) {
   EXPECT_TRUE(HasStatus(store_.Get(Id(1), true).status, Code::kNotFound, "RECORD_NOT_FOUND"));
 }
 
+TEST_P(FerretdbStore, OneCountOrSumIsComputedAndNoMore) {
+  // Of two it answers one, and says nothing.
+  EXPECT_FALSE(gateway_.backend().capabilities().aggregates);
+  const auto ask = [this](const std::string& name) {
+    const schema::Method& method = *Notes().schema->FindMethod("/notes.v1.NoteStore/" + name);
+    const Reply reply = gateway_.Call(method, *MessagePtr(method.request->New()));
+    return reply.ok() ? reply.response->ShortDebugString() : reply.status.reason();
+  };
+  EXPECT_EQ(ask("CountRemarks"), "");
+  EXPECT_EQ(ask("SumPlaces"), "rows { }");
+  for (const int number : {1, 2, 3, 4, 5}) {
+    const std::string remark = number < 3 ? "" : "remark: '" + std::to_string(number % 2) + "'";
+    ASSERT_TRUE(store_.Create(*Numbered(number, remark)).ok());
+  }
+  ASSERT_TRUE(store_.Create(*NoteOf("id: 'm' title: 'M' slug: 'm' place: -9223372036854775808")).ok());
+  ASSERT_TRUE(store_.Delete(Id(5)).ok());
+  EXPECT_EQ(ask("CountRemarks"),
+            "rows { notes: 3 } rows { remark: \"0\" notes: 1 } rows { remark: \"1\" notes: 1 }");
+  EXPECT_EQ(ask("SumPlaces"), "rows { place: -9223372036854775798 }");
+  ASSERT_TRUE(store_.Create(*NoteOf("id: 'l' title: 'L' slug: 'l' place: -11")).ok());
+  EXPECT_EQ(ask("SumPlaces"), "SUM_OUT_OF_RANGE");
+  EXPECT_EQ(ask("RankPlaces"), "AGGREGATE_UNAVAILABLE");
+}
+
+TEST_P(FerretdbStore, APlanIsTold) {
+  const Result<std::unique_ptr<Session>> session =
+      gateway_.backend().Connect(Backend::Use::kRead);
+  ASSERT_TRUE(session.ok()) << session.status().ToString();
+  repository::Query query;
+  query.entity = &Note();
+  query.limit = 1;
+  const Result<std::string> plan = (*session)->Explain(query);
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  EXPECT_THAT(*plan, HasSubstr("queryPlanner"));
+}
+
 TEST_P(FerretdbStore, AnIdThatIsTakenIsTaken) {
   ASSERT_TRUE(store_.Create(*Numbered(1)).ok());
   const MessagePtr other = NoteOf("id: 'n1' title: 't' slug: 'other'");

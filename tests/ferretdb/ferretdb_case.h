@@ -64,8 +64,37 @@ service NoteStore {
   rpc DeleteNote(DeleteNoteRequest) returns (Note);
   rpc UndeleteNote(UndeleteNoteRequest) returns (Note);
   rpc PurgeNote(PurgeNoteRequest) returns (google.protobuf.Empty);
+  rpc CountRemarks(CountRemarksRequest) returns (CountRemarksResponse) {
+    option (storegate.v1.aggregate) = {
+      filter: "place >= $place_min"
+      group_by: { field: "remark" }
+      compute: { count: true into: "notes" }
+      order_by: "notes desc"
+    };
+  }
+  rpc SumPlaces(SumPlacesRequest) returns (SumPlacesResponse) {
+    option (storegate.v1.aggregate) = { compute: { sum: "place" into: "place" } };
+  }
+  rpc RankPlaces(RankPlacesRequest) returns (RankPlacesResponse) {
+    option (storegate.v1.aggregate) = {
+      compute: { count: true into: "notes" }
+      compute: { max: "place" into: "place" }
+    };
+  }
 }
 
+message CountRemarksRequest { optional int64 place_min = 1; }
+message CountRemarksResponse {
+  message Row { optional string remark = 1; int64 notes = 2; }
+  repeated Row rows = 1;
+}
+message SumPlacesRequest {}
+message SumPlacesResponse { message Row { int64 place = 1; } repeated Row rows = 1; }
+message RankPlacesRequest {}
+message RankPlacesResponse {
+  message Row { int64 notes = 1; optional int64 place = 2; }
+  repeated Row rows = 1;
+}
 message CreateNoteRequest { Note note = 1; }
 message BatchCreateNotesRequest { repeated CreateNoteRequest requests = 1; bool allow_partial = 2; }
 message BatchCreateNotesResponse {

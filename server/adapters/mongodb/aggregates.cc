@@ -156,7 +156,9 @@ Expression NullIfNaN(const Expression& value) {
 Expression ValueOf(const Compute& compute, size_t i) {
   Expression value = Expression::Path(ValueName(i));
   switch (compute.function) {
-    case Function::kSum: return IsReal(*compute.field) ? NullIfNaN(DoubleSum(compute, i)) : value;
+    case Function::kSum:
+      if (IsReal(*compute.field)) return NullIfNaN(DoubleSum(compute, i));
+      break;
     case Function::kAverage: {
       const Expression count = Expression::Path(CountName(i));
       const Expression average =

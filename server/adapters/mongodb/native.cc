@@ -49,11 +49,21 @@ std::string_view ForbiddenIn(const bson_iter_t& at) {
   return "";
 }
 
-// Whether it is {"$stage": …}.
-bool IsStage(const bson_iter_t& at) {
-  bson_iter_t inside;
-  return BSON_ITER_HOLDS_DOCUMENT(&at) && bson_iter_recurse(&at, &inside) &&
-         bson_iter_next(&inside) && KeyAt(inside).starts_with('$') && !bson_iter_next(&inside);
+// Why it is not {"$stage": …}, or "".
+std::string WhyNoStage(std::string_view text, Bson* stage) {
+  if (!text.starts_with('{')) return "is no object";
+  bson_t* read = bson_new_from_json(reinterpret_cast<const uint8_t*>(text.data()),
+                                    static_cast<ssize_t>(text.size()), nullptr);
+  if (read == nullptr) return "is no Extended JSON";
+  *stage = Bson(read);
+  bson_iter_t at;
+  if (!bson_iter_init(&at, read) || !bson_iter_next(&at) || !KeyAt(at).starts_with('$') ||
+      bson_count_keys(read) != 1) {
+    return "has not one key, that of a stage";
+  }
+  if (IsForbidden(KeyAt(at))) return "is " + std::string(KeyAt(at)) + ", which it may not be";
+  const std::string_view found = ForbiddenIn(at);
+  return found.empty() ? "" : "has " + std::string(found) + ", which it may not have";
 }
 
 // {"pipeline": the text}
@@ -61,28 +71,25 @@ Result<Bson> Parsed(std::string_view text) {
   if (FindInvalidUtf8(text) != std::string_view::npos) return Refused("is no UTF-8");
   repository::JsonScanner scanner(text);
   if (scanner.Peek() != '[') return Refused("is no JSON array");
-  if (!scanner.Skip() || !scanner.AtEnd()) {
-    return Refused("is no JSON: byte " + std::to_string(scanner.position()));
+  BsonArray stages;
+  std::string why;
+  const bool read = scanner.Array([&] {
+    scanner.Peek();
+    const size_t begin = scanner.position();
+    if (!scanner.Skip()) return false;
+    Bson stage;
+    why = WhyNoStage(text.substr(begin, scanner.position() - begin), &stage);
+    if (why.empty()) stages.Add(stage);
+    return why.empty();
+  });
+  if (!why.empty()) {
+    return Refused("is wrong: its stage " + std::to_string(stages.size() + 1) + " " + why);
   }
-  const std::string json = "{\"pipeline\": " + std::string(text) + "}";
-  bson_error_t error;
-  bson_t* read = bson_new_from_json(reinterpret_cast<const uint8_t*>(json.data()),
-                                    static_cast<ssize_t>(json.size()), &error);
-  if (read == nullptr) return Refused("is no Extended JSON: " + std::string(error.message));
-  Bson parsed(read);
-  bson_iter_t pipeline, stage;
-  if (!bson_iter_init_find(&pipeline, read, "pipeline") ||
-      !bson_iter_recurse(&pipeline, &stage)) {
-    return Refused("is no JSON array");
+  if (!read || !scanner.AtEnd()) {
+    return Refused("is no JSON, from byte " + std::to_string(scanner.position()) + " on");
   }
-  for (int number = 1; bson_iter_next(&stage); ++number) {
-    if (!IsStage(stage)) {
-      return Refused("has a stage " + std::to_string(number) + " that is not {\"$name\": …}");
-    }
-  }
-  if (const std::string_view found = ForbiddenIn(pipeline); !found.empty()) {
-    return Refused("has " + std::string(found) + ", which it may not");
-  }
+  Bson parsed;
+  parsed.AddArray("pipeline", stages.bson());
   return parsed;
 }
 
