@@ -176,7 +176,12 @@ bool Matches(const Predicate& predicate, const Message& record) {
                          [&](const Value& other) { return Holds(Compare::kEq, value, other); });
     }
     case Predicate::Kind::kHas: return Has(Find(predicate.path, record), predicate.values);
-    case Predicate::Kind::kIsSet: return IsSet(Find(predicate.path, record));
+    case Predicate::Kind::kIsSet: {
+      const Place place = Find(predicate.path, record);
+      // The null that a field of type Value holds is a value.
+      if (predicate.path.below.empty() && IsDynamic(place.field)) return MessageAt(place) != nullptr;
+      return IsSet(place);
+    }
     case Predicate::Kind::kEndsWith:
     case Predicate::Kind::kIncludes: {
       const Value value = At(Find(predicate.path, record));

@@ -81,8 +81,8 @@ struct Predicate {
     kHas,       // list at path has an element equal to one of values; or the map
                 // at path (presence kMap) has one of them as a key: strings, keys
                 // that are numbers or bools as JSON writes them ("5", "true")
-    kIsSet,     // the value at path is there: not null, also in a Struct, and not
-                // an empty list or map (an empty Struct or message is there)
+    kIsSet,     // the value at path is there: no null but that of a record's own field
+                // of type Value, no empty list or map (empty Structs and messages are)
     kContains,  // folded text of path.field contains value, a folded string.
                 // Nothing in the value is a pattern.
     kEndsWith,  // the text at path ends with value, a string that is not empty; in a

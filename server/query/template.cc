@@ -121,13 +121,13 @@ struct Context {
 };
 
 Result<const FieldDescriptor*> FindRequestField(const Token& dollar, const Context& context) {
+  if (context.request == nullptr) {
+    return FilterError(dollar.position, "values of a request cannot be named here");
+  }
   if (dollar.text.empty()) {
     if (context.self != nullptr) return context.self;
     return FilterError(dollar.position,
                        "a bare $ means the request field that carries the predicate; here is none");
-  }
-  if (context.request == nullptr) {
-    return FilterError(dollar.position, "values of a request cannot be named here");
   }
   const FieldDescriptor* field = context.request->FindFieldByName(dollar.text);
   if (field != nullptr) return field;

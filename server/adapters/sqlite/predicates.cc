@@ -1,11 +1,14 @@
 #include "server/adapters/sqlite/predicates.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <span>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "server/base/text.h"
 #include "server/base/time.h"
@@ -139,14 +142,40 @@ class Compiler {
 
   bool Column(const Path& path) { return Put(QuoteIdentifier(path.field->column)); }
 
-  // Halves, so that the depth of SQLite's expression grows with the logarithm.
+  // How deep And, Or and Not are in it.
+  static size_t Depth(const Predicate& predicate) {
+    size_t depth = 0;
+    for (const Predicate& child : predicate.children) depth = std::max(depth, Depth(child) + 1);
+    return depth;
+  }
+
+  // SQLite's parser remembers 100 symbols of what has begun: the deepest comes first, where
+  // least has. Stable, so that the text of an index stays what it is.
   bool Joined(std::span<const Predicate> children, std::string_view with,
               std::string_view when_empty) {
     if (children.empty()) return Put(when_empty);
-    if (children.size() == 1) return Append(children[0]);
-    const size_t half = children.size() / 2;
-    return Put("(") && Joined(children.first(half), with, when_empty) && Put(with) &&
-           Joined(children.subspan(half), with, when_empty) && Put(")");
+    std::vector<const Predicate*> deepest_first;
+    for (const Predicate& child : children) deepest_first.push_back(&child);
+    std::ranges::stable_sort(deepest_first, std::greater(),
+                             [](const Predicate* child) { return Depth(*child); });
+    return Chained(deepest_first, with);
+  }
+
+  // Its expressions are at most 1,000 deep: what is long is cut into halves, so that their
+  // depth grows with the logarithm.
+  bool Chained(std::span<const Predicate* const> children, std::string_view with) {
+    constexpr size_t kMaxChain = 100;
+    if (children.size() == 1) return Append(*children[0]);
+    if (!Put("(")) return false;
+    if (literals_ || children.size() > kMaxChain) {
+      const size_t half = children.size() / 2;
+      return Chained(children.first(half), with) && Put(with) &&
+             Chained(children.subspan(half), with) && Put(")");
+    }
+    for (size_t i = 0; i < children.size(); ++i) {
+      if ((i > 0 && !Put(with)) || !Append(*children[i])) return false;
+    }
+    return Put(")");
   }
 
   // IS: like =, but 0 where the column is NULL; it uses indexes as well.
@@ -422,56 +451,6 @@ Result<std::string> LiteralPredicate(const Predicate& predicate) {
                 "SQLite cannot have an index where " + query::Describe(predicate) +
                     ": it looks into neither lists nor keys there. Leave the predicate out, or "
                     "make what it looks at a field of its own.");
-}
-
-void AppendOrder(const query::Order& order, Sql* sql) {
-  // SQLite has nulls first ascending and last descending, which is the contract.
-  for (size_t i = 0; i < order.size(); ++i) {
-    if (i > 0) sql->text += ", ";
-    sql->text += QuoteIdentifier(order[i].field->column);
-    if (order[i].descending) sql->text += " DESC";
-  }
-}
-
-namespace {
-
-// Rows whose key `key` comes after `value`, or also those that have it.
-void AppendAfter(const query::SortKey& key, const Value& value, bool or_same, Sql* sql) {
-  const std::string column = QuoteIdentifier(key.field->column);
-  if (IsNull(value)) {
-    // Ascending, nulls come first: behind them is all that is not null. Descending
-    // they come last: nothing is behind them.
-    if (!key.descending) {
-      sql->text += or_same ? "1" : column + " IS NOT NULL";
-    } else {
-      sql->text += or_same ? column + " IS NULL" : "0";
-    }
-    return;
-  }
-  const bool nulls_follow = key.descending && key.field->nullable();
-  if (nulls_follow) sql->text += "(";
-  sql->text += column + (key.descending ? " <" : " >") + (or_same ? "= ?" : " ?");
-  sql->values.push_back(value);
-  if (nulls_follow) sql->text += " OR " + column + " IS NULL)";
-}
-
-}  // namespace
-
-void AppendBehind(const query::Order& order, const std::vector<Value>& after, Sql* sql) {
-  // a <= x AND (a < x OR (a = x AND (b > y OR (b = y AND c > z))))
-  if (order.size() > 1) {
-    AppendAfter(order[0], after[0], true, sql);
-    sql->text += " AND ";
-  }
-  for (size_t i = 0; i < order.size(); ++i) {
-    const bool last = i + 1 == order.size();
-    if (!last) sql->text += "(";
-    AppendAfter(order[i], after[i], false, sql);
-    if (last) break;
-    sql->text += " OR (" + QuoteIdentifier(order[i].field->column) + " IS ? AND ";
-    sql->values.push_back(after[i]);
-  }
-  for (size_t i = 1; i < order.size(); ++i) sql->text += "))";
 }
 
 }  // namespace storegate::sqlite

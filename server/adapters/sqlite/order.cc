@@ -1,0 +1,61 @@
+// The part of predicates.h about orders and the pages within them.
+#include <string>
+
+#include "server/adapters/sqlite/predicates.h"
+#include "server/migrate/ddl.h"
+
+namespace storegate::sqlite {
+
+using migrate::QuoteIdentifier;
+
+namespace {
+
+// Rows whose key `key` comes after `value`, or also those that have it.
+void AppendAfter(const query::SortKey& key, const Value& value, bool or_same, Sql* sql) {
+  const std::string column = QuoteIdentifier(key.field->column);
+  if (IsNull(value)) {
+    // Ascending, nulls come first: behind them is all that is not null. Descending
+    // they come last: nothing is behind them.
+    if (!key.descending) {
+      sql->text += or_same ? "1" : column + " IS NOT NULL";
+    } else {
+      sql->text += or_same ? column + " IS NULL" : "0";
+    }
+    return;
+  }
+  const bool nulls_follow = key.descending && key.field->nullable();
+  if (nulls_follow) sql->text += "(";
+  sql->text += column + (key.descending ? " <" : " >") + (or_same ? "= ?" : " ?");
+  sql->values.push_back(value);
+  if (nulls_follow) sql->text += " OR " + column + " IS NULL)";
+}
+
+}  // namespace
+
+void AppendOrder(const query::Order& order, Sql* sql) {
+  // SQLite has nulls first ascending and last descending, which is the contract.
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (i > 0) sql->text += ", ";
+    sql->text += QuoteIdentifier(order[i].field->column);
+    if (order[i].descending) sql->text += " DESC";
+  }
+}
+
+void AppendBehind(const query::Order& order, const std::vector<Value>& after, Sql* sql) {
+  // a <= x AND (a < x OR (a = x AND (b > y OR (b = y AND c > z))))
+  if (order.size() > 1) {
+    AppendAfter(order[0], after[0], true, sql);
+    sql->text += " AND ";
+  }
+  for (size_t i = 0; i < order.size(); ++i) {
+    const bool last = i + 1 == order.size();
+    if (!last) sql->text += "(";
+    AppendAfter(order[i], after[i], false, sql);
+    if (last) break;
+    sql->text += " OR (" + QuoteIdentifier(order[i].field->column) + " IS ? AND ";
+    sql->values.push_back(after[i]);
+  }
+  for (size_t i = 1; i < order.size(); ++i) sql->text += "))";
+}
+
+}  // namespace storegate::sqlite
