@@ -43,7 +43,12 @@ message Places {
   repeated Row rows = 1;
 }
 message Firsts {
-  message Row { optional string id = 1; optional string _id = 2; optional string last = 3; int32 n = 4; }
+  message Row {
+    optional string _id = 1;
+    optional string place = 2;
+    optional string last = 3;
+    int32 n = 4;
+  }
   repeated Row rows = 1;
 }
 message Totals {
@@ -59,7 +64,7 @@ message Totals {
   repeated Row rows = 1;
 }
 message Days {
-  message Row { optional string day = 1; int64 sales = 2; }
+  message Row { optional string id = 1; int64 sales = 2; }
   repeated Row rows = 1;
 }
 
@@ -80,11 +85,11 @@ service SaleStore {
   }
   rpc GetFirsts(Empty) returns (Firsts) {
     option (storegate.v1.aggregate) = {
-      group_by: { field: "first_id" into: "id" }
-      group_by: { field: "place" into: "_id" }
+      group_by: { field: "first_id" into: "_id" }
+      group_by: { field: "place" }
       compute: { max: "id" into: "last" }
       compute: { distinct: "first_id" into: "n" }
-      having: "id >= '5' OR last < 'x'"
+      having: "_id >= '5' OR last < 'x'"
       order_by: "last desc"
     };
   }
@@ -108,12 +113,12 @@ service SaleStore {
       compute: { max: "place" into: "place" }
       compute: { distinct: "place" into: "places" }
       compute: { sum: "took" into: "took" }
-      having: "cents >= 9007199254740993 OR sales = 0 AND NOT average : *"
+      having: "NOT average : * OR cents >= 9007199254740993"
     };
   }
   rpc GetDays(Empty) returns (Days) {
     option (storegate.v1.aggregate) = {
-      group_by: { day: "time" into: "day" time_zone: "Asia/Kathmandu" }
+      group_by: { day: "time" into: "id" time_zone: "Asia/Kathmandu" }
       compute: { count: true into: "sales" }
     };
   }
@@ -262,16 +267,16 @@ TEST_F(MongodbAggregates, ObjectIdsAreTheTextsThatTheyAreToCallers) {
                     {"_id": "zz", "first_id": {"$oid": "500000000000000000000000"}},
                     {"_id": "zy"}])");
   EXPECT_THAT(All("Firsts"),
-              ElementsAre("id: \"500000000000000000000000\" last: \"zz\" n: 1",
-                          "id: \"" + Id(9) + "\" _id: \"p\" last: \"" + Id(2) + "\" n: 1"));
+              ElementsAre("_id: \"500000000000000000000000\" last: \"zz\" n: 1",
+                          "_id: \"" + Id(9) + "\" place: \"p\" last: \"" + Id(2) + "\" n: 1"));
 }
 
 TEST_F(MongodbAggregates, TheLastDayThereIsHasAYearOfFiveDigitsWhereItIsOverSooner) {
   home_.Insert("sales", R"([{"_id": 1, "time": {"$date": {"$numberLong": "253402300799999"}}},
       {"_id": 2, "time": {"$date": {"$numberLong": "253402280099999"}}}, {"_id": 3},
       {"_id": 4, "time": {"$date": {"$numberLong": "253402280100000"}}}, {"_id": 5, "time": null}])");
-  EXPECT_THAT(All("Days"), ElementsAre("sales: 2", "day: \"10000-01-01\" sales: 2",
-                                       "day: \"9999-12-31\" sales: 1"));
+  EXPECT_THAT(All("Days"), ElementsAre("sales: 2", "id: \"10000-01-01\" sales: 2",
+                                       "id: \"9999-12-31\" sales: 1"));
 }
 
 }  // namespace

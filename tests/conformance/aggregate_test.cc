@@ -288,7 +288,9 @@ class LargeSumCase : public AggregateCase {
       if (rules.has_gte() && static_cast<double>(value) < rules.gte()) return false;
       if (rules.has_gt() && static_cast<double>(value) <= rules.gt()) return false;
     }
-    Fresh();
+    for (const MessagePtr& record : records_) {
+      EXPECT_TRUE(HasStatus(store().Delete(Id(*record)).status, Code::kOk));
+    }
     std::vector<MessagePtr> records = Alike(method, values.size());
     for (size_t i = 0; i < records.size(); ++i) {
       SetValue(records[i].get(), *compute.field, values[i]);

@@ -1,7 +1,9 @@
 #include "server/adapters/mongodb/aggregates.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -352,7 +354,11 @@ Status CheckSums(const Aggregate& aggregate, const bson_t* row) {
         !bson_iter_init_find(&at, row, std::string(NameOf(*compute.into)).c_str())) {
       continue;
     }
-    Status status = repository::CheckSum(*compute.into, IntegerAt(at, Type::kInt64));
+    std::optional<int64_t> sum = IntegerAt(at, Type::kInt64);
+    // Past 64 bits a plain sum is a double, and next to the least integer one that is rounded.
+    const bool least = sum == std::numeric_limits<int64_t>::min();
+    if (least && BSON_ITER_HOLDS_DOUBLE(&at)) sum.reset();
+    Status status = repository::CheckSum(*compute.into, sum);
     if (!status.ok()) return status;
   }
   return {};

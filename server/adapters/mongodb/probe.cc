@@ -132,19 +132,23 @@ class GroupTrial {
     if (inserted.ok() && HasWriteErrors(inserted)) return false;
     if (!inserted.ok()) return Judged(*inserted.failure);
     // Of two accumulators some servers forget one and say nothing. They are asked that
-    // first: to one of them the rest is a reason to hang up.
+    // first: some of what is asked then is to one of them a reason to hang up.
+    Bson sums;
+    sums.AddNull("_id");
+    Expression::Unary("$sum", Expression::Int(1)).AppendTo("count", &sums);
+    Expression::Unary("$sum", Expression::Path("_id")).AppendTo("sum", &sums);
+    const Result<bool> sums_work = Gives(sums, {{"count", 2}, {"sum", 2}});
+    if (!sums_work.ok() || !*sums_work) return sums_work;
     const Expression number = Expression::Path("number");
     Bson group;
     Year().AppendTo("_id", &group);
-    Expression::Unary("$max", number).AppendTo("greatest", &group);
-    Expression::Unary("$sum", Expression::Int(1)).AppendTo("count", &group);
-    Result<bool> works = Gives(group, {{"greatest", kLarge + 2}, {"count", 2}});
-    if (!works.ok() || !*works) return works;
-    Expression::Unary("$sum",
-                      Expression::Call("$multiply", number, Expression::Decimal("1")))
+    Expression::Unary("$sum", Expression::Call("$multiply", number, Expression::Decimal("1")))
         .AppendTo("sum", &group);
+    Expression::Unary("$max", number).AppendTo("greatest", &group);
     Expression::Unary("$addToSet", number).AppendTo("different", &group);
-    return Gives(group, {{"greatest", kLarge + 2}, {"count", 2}, {"sum", 2 * kLarge + 2}});
+    Expression::Unary("$sum", Expression::Int(1)).AppendTo("count", &group);
+    return Gives(group, {{"sum", 2 * kLarge + 2}, {"greatest", kLarge + 2}, {"count", 2}},
+                 "1969");
   }
 
  private:
@@ -166,9 +170,10 @@ class GroupTrial {
     return DatabaseUnreachable();
   }
 
-  // Whether the one group is of that year and has the numbers.
+  // Whether there is one group, which has the numbers and is of that name; "": of none.
   Result<bool> Gives(const Bson& group,
-                     const std::vector<std::pair<std::string, int64_t>>& numbers) {
+                     const std::vector<std::pair<std::string, int64_t>>& numbers,
+                     std::string_view name = "") {
     BsonArray pipeline;
     pipeline.Add(Document("$group", group));
     Bson command;
@@ -179,11 +184,11 @@ class GroupTrial {
     if (cursor.failure()) return Judged(*cursor.failure());
     bson_iter_t at;
     if (document == nullptr || !bson_iter_init_find(&at, document, "_id") ||
-        TextAt(at) != "1969") {
+        TextAt(at).value_or("") != name) {
       return false;
     }
-    for (const auto& [name, number] : numbers) {
-      if (!bson_iter_init_find(&at, document, name.c_str()) ||
+    for (const auto& [key, number] : numbers) {
+      if (!bson_iter_init_find(&at, document, key.c_str()) ||
           IntegerAt(at, schema::Type::kInt64) != number) {
         return false;
       }
