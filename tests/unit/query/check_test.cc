@@ -86,7 +86,7 @@ TEST(CheckTest, GoodTextsPass) {
 TEST(CheckTest, SaysWhichTextIsWrong) {
   ExpectOne(Proto("nothing = 1", kOrder, kEmbed, kWhere, kWhen), "Title has no field \"nothing\"");
   ExpectOne(Proto("year = $since", kOrder, kEmbed, kWhere, kWhen), "cannot be named here");
-  ExpectOne(Proto("year = $", kOrder, kEmbed, kWhere, kWhen), "a bare $");
+  ExpectOne(Proto("year = $", kOrder, kEmbed, kWhere, kWhen), "values of a request cannot be named here");
   ExpectOne(Proto("tags : 'x'", kOrder, kEmbed, kWhere, kWhen), "tags is not a single value");
   ExpectOne(Proto("labels.a = 'x'", kOrder, kEmbed, kWhere, kWhen), "labels is not a single value");
   ExpectOne(Proto(kIndex, "tags", kEmbed, kWhere, kWhen), "default_order_by of Title is wrong");

@@ -181,7 +181,8 @@ TEST(EvaluateTest, IsSetKnowsNullsEmptyListsAndZeros) {
   EXPECT_FALSE(is_set("inner", "{}"));
   EXPECT_TRUE(is_set("inner", R"({"inner": {}})"));
   EXPECT_TRUE(is_set("extra", R"({"extra": {}})"));
-  EXPECT_FALSE(is_set("any", R"({"any": null})"));
+  EXPECT_TRUE(is_set("any", R"({"any": null})"));
+  EXPECT_FALSE(is_set("any", "{}"));
   EXPECT_TRUE(is_set("any", R"({"any": []})"));
 }
 
