@@ -343,7 +343,11 @@ Filter HasText(const Predicate& predicate) {
   if (predicate.kind == Predicate::Kind::kEndsWith) pattern += "\\z";
   Bson condition;
   condition.AddText("$regex", pattern);
-  return AtSingle(*place, std::move(condition));
+  if (!place->any) return At(*place, condition);
+  // Some servers match the digits of a number, too.
+  Bson is_text;
+  is_text.AddText("$type", "string");
+  return Both(AtSingle(*place, std::move(is_text)), At(*place, condition));
 }
 
 Filter Compiled(const Predicate& predicate) {

@@ -172,7 +172,8 @@ TEST(SchemaExplainShop, ReadsAllOnlyWhereNoIndexCanServe) {
   options.json = true;
   ASSERT_EQ(ExplainSchema(Config(), options, out, errors), 0) << errors.str();
   std::vector<std::string> unindexed;
-  for (const json& query : json::parse(out.str())["queries"]) {
+  const json explained = json::parse(out.str());
+  for (const json& query : explained["queries"]) {
     for (const json& database : query["databases"]) {
       if (database["access"] != "all") continue;
       const std::string of = query["of"];
