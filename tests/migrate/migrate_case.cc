@@ -85,7 +85,7 @@ Status MigrateCase::Generate(const schema::Schema& schema, migrate::GenerateOpti
       migrate::Generate(before, schema, generator(), options);
   if (!made.ok()) return made.status();
   // Where nothing changes no file is written; here numbers and schemas go together.
-  if (made->up.empty() && !kind().has_columns) made->up = made->down = "[]";
+  if (made->up.empty()) made->up = made->down = kind().has_columns ? "-- Nothing.\n" : "[]";
   const int number = static_cast<int>(migrations_.size()) + 1;
   migrations_.push_back({number, "000" + std::to_string(number) + "_step", made->up, made->down});
   schemas_.push_back(&schema);

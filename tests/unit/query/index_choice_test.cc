@@ -49,6 +49,7 @@ message Book {
   string blurb = 14 [(storegate.v1.field) = { max_len: 500 searchable: true }];
   google.protobuf.Timestamp create_time = 15;
   google.protobuf.Timestamp delete_time = 16;
+  Author author = 17 [(storegate.v1.field).embed = "author_id"];
 }
 message Author {
   int64 id = 1;
@@ -243,6 +244,18 @@ TEST(IndexChoice, PartialIndexes) {
       Alike("language = \"en\" AND year : *", "", "idx_dated (1 equal), sorted"),
       {"language = \"en\" AND year = 1900", "", "idx_dated (1 equal), sorted", all,
        "idx_dated (1 equal), sorted"},
+  }, false);
+}
+
+TEST(IndexChoice, RecordsThatAreReferredTo) {
+  const std::string all = "reads all, in order of idx_books_create_time";
+  Check(EntityOf("Book"), {
+      Alike("author.name = \"x\"", "", "idx_books_author_id_create_time (1 equal), sorted"),
+      Alike("author.name = \"x\" AND author_id = 5", "",
+            "idx_books_author_id_create_time (1 equal)"),
+      Alike("author.note = \"x\"", "", all),
+      Alike("author : *", "", all),
+      Alike("NOT author.name = \"x\"", "", all),
   }, false);
 }
 
