@@ -157,12 +157,15 @@ class MongodbAggregates : public testing::Test {
     AggregateQuery query;
     query.entity = &Sale();
     query.aggregate = &aggregate;
-    for (const schema::GroupBy& group : aggregate.groups) query.time_zones.push_back(group.time_zone);
     if (!aggregate.having.empty()) {
-      query.having = *query::Template::Parse(aggregate.having, row, nullptr, nullptr)->Bind(nullptr);
+      const auto having = query::Template::Parse(aggregate.having, row, nullptr, nullptr);
+      query.having = *having->Bind(nullptr);
     }
     if (!aggregate.order_by.empty()) query.order = *query::ParseOrder(aggregate.order_by, row);
-    for (const schema::GroupBy& group : aggregate.groups) query.order.push_back({group.into, false});
+    for (const schema::GroupBy& group : aggregate.groups) {
+      query.time_zones.push_back(group.time_zone);
+      query.order.push_back({group.into, false});
+    }
     query.limit = limit;
     std::string bytes;
     repository::WireSink sink(&bytes, method.records->number());
@@ -274,7 +277,8 @@ TEST_F(MongodbAggregates, ObjectIdsAreTheTextsThatTheyAreToCallers) {
 TEST_F(MongodbAggregates, TheLastDayThereIsHasAYearOfFiveDigitsWhereItIsOverSooner) {
   home_.Insert("sales", R"([{"_id": 1, "time": {"$date": {"$numberLong": "253402300799999"}}},
       {"_id": 2, "time": {"$date": {"$numberLong": "253402280099999"}}}, {"_id": 3},
-      {"_id": 4, "time": {"$date": {"$numberLong": "253402280100000"}}}, {"_id": 5, "time": null}])");
+      {"_id": 4, "time": {"$date": {"$numberLong": "253402280100000"}}},
+      {"_id": 5, "time": null}])");
   EXPECT_THAT(All("Days"), ElementsAre("sales: 2", "id: \"10000-01-01\" sales: 2",
                                        "id: \"9999-12-31\" sales: 1"));
 }

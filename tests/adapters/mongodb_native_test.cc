@@ -83,9 +83,10 @@ TEST_F(MongodbNativeCommand, ParametersAreValuesOfTheirTypes) {
                        {Type::kString, true, {}}};
   EXPECT_EQ(Pipeline("[{\"$match\": {\"a\": \"$1\", \"b\": {\"$in\": \"$2\"}, \"c\": {\"$gte\": "
                      "\"$3\"}, \"d\": [\"$4\", \"$5\"], \"e\": \"$6\", \"f\": \"$7\"}}]"),
-            "[ { \"$match\" : { \"a\" : \"$x\", \"b\" : { \"$in\" : [ 1, 2 ] }, \"c\" : { \"$gte\" : "
-            "{ \"$date\" : \"1970-01-01T00:00:01.500Z\" } }, \"d\" : [ null, 4000000000 ], \"e\" : { "
-            "\"$binary\" : { \"base64\" : \"YQ==\", \"subType\" : \"00\" } }, \"f\" : [  ] } } ]");
+            R"([ { "$match" : { "a" : "$x", "b" : { "$in" : [ 1, 2 ] }, )"
+            R"("c" : { "$gte" : { "$date" : "1970-01-01T00:00:01.500Z" } }, )"
+            R"("d" : [ null, 4000000000 ], )"
+            R"("e" : { "$binary" : { "base64" : "YQ==", "subType" : "00" } }, "f" : [  ] } } ])");
 }
 
 TEST_F(MongodbNativeCommand, WhereAValueWouldBeEvaluatedItIsALiteral) {
@@ -99,7 +100,8 @@ TEST_F(MongodbNativeCommand, WhereAValueWouldBeEvaluatedItIsALiteral) {
             R"({ "$sortByCount" : { "$literal" : "$x" } } ] } } ])");
   EXPECT_EQ(Pipeline(R"([{"$lookup": {"from": "b", "as": "c", "let": {"v": "$1"}, "pipeline":
                          [{"$match": {"a": "$1"}}, {"$limit": 5}]}}])"),
-            R"([ { "$lookup" : { "from" : "b", "as" : "c", "let" : { "v" : { "$literal" : "$x" } }, )"
+            R"([ { "$lookup" : { "from" : "b", "as" : "c", )"
+            R"("let" : { "v" : { "$literal" : "$x" } }, )"
             R"("pipeline" : [ { "$match" : { "a" : "$x" } }, { "$limit" : 5 } ] } } ])");
 }
 

@@ -37,7 +37,7 @@ class MongodbHome {
   }
 
   void Insert(const std::string& collection, const std::string& documents) {
-    RunMongodbCommand(url_, "{\"insert\": \"" + collection + "\", \"documents\": " + documents + "}");
+    RunMongodbCommand(url_, R"({"insert": ")" + collection + R"(", "documents": )" + documents + "}");
   }
 
  private:

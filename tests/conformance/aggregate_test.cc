@@ -396,8 +396,9 @@ TEST_P(PartCase, WhatIsNoTimeZoneIsRefused) {
   for (const Method* method : aggregates()) {
     for (const FieldDescriptor* field : ZoneFields(*method)) {
       for (const char* zone :
-           {"Mars/Olympus_Mons", "berlin", "+25:00", "localtime", "../../etc/passwd", "$a_timestamp",
-            "'; DROP TABLE samples; --", "Europe/Berlin'", "Europe/Berlin ", "Europe"}) {
+           {"Mars/Olympus_Mons", "berlin", "+25:00", "localtime", "../../etc/passwd",
+            "$a_timestamp", "'; DROP TABLE samples; --", "Europe/Berlin'", "Europe/Berlin ",
+            "Europe"}) {
         MessagePtr request(method->request->New());
         SetValue(request.get(), field, std::string(zone));
         const int64_t before = gateway().statements();

@@ -49,7 +49,9 @@ class NativeCase : public ListCase {
     for (const int64_t code : arguments.codes) {
       SetValue(request.get(), FieldNamed(*request, "codes"), code);
     }
-    for (const auto& [name, value] : {std::pair{"from", arguments.from}, {"text", arguments.text}}) {
+    const std::pair<const char*, Value> rest[] = {{"from", arguments.from},
+                                                  {"text", arguments.text}};
+    for (const auto& [name, value] : rest) {
       if (!IsNull(value)) SetValue(request.get(), FieldNamed(*request, name), value);
     }
     return request;

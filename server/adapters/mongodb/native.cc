@@ -32,9 +32,13 @@ bool IsForbidden(std::string_view key) {
   return std::ranges::find(kForbidden, key) != kForbidden.end();
 }
 
-std::string_view KeyAt(const bson_iter_t& at) { return {bson_iter_key(&at), bson_iter_key_len(&at)}; }
+std::string_view KeyAt(const bson_iter_t& at) {
+  return {bson_iter_key(&at), bson_iter_key_len(&at)};
+}
 
-bool Nests(const bson_iter_t& at) { return BSON_ITER_HOLDS_DOCUMENT(&at) || BSON_ITER_HOLDS_ARRAY(&at); }
+bool Nests(const bson_iter_t& at) {
+  return BSON_ITER_HOLDS_DOCUMENT(&at) || BSON_ITER_HOLDS_ARRAY(&at);
+}
 
 // The first forbidden operator below, or "".
 std::string_view ForbiddenIn(const bson_iter_t& at) {

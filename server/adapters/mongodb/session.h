@@ -1,4 +1,5 @@
-// One session: reads in session.cc, what a query computes in computed.cc; writes in write.cc (which go together), inserts.cc
+// One session: reads in session.cc, what a query computes in computed.cc; writes in
+// write.cc (which go together), inserts.cc
 // (new documents), insert_outcome.cc (what became of them), change.cc (one change) and
 // change_error.cc (why one failed).
 #pragma once
