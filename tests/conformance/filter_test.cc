@@ -82,7 +82,7 @@ TEST_P(FilterCase, EveryOperatorOfEveryFieldFindsWhatItSays) {
   size_t hits = 0, misses = 0;
   for (const std::string& path : filters_->Paths()) {
     for (const std::string& op : RandomFilter::Operators()) {
-      for (int i = 0; i < Count(20); ++i) {
+      for (int i = 0; i < Count(10); ++i) {
         const std::string filter = filters_->Comparison(path, op);
         if (filter.empty()) break;
         const size_t found = Check(filter);

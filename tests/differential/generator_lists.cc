@@ -250,15 +250,9 @@ void Generator::List(const schema::Method& method) {
   Add(&method, std::move(request), random().Chance(70));
 }
 
-// Of what no database makes itself: ids, references to them, times.
 std::string Generator::Filter(const schema::Entity& entity) {
   RandomFilter filters(entity, &random());
-  for (const Field& field : entity.fields) {
-    const bool time = field.role == schema::Role::kCreateTime ||
-                      field.role == schema::Role::kUpdateTime ||
-                      field.role == schema::Role::kDeleteTime;
-    if (time || field.role == schema::Role::kId || field.references) filters.LeaveOut(field.name);
-  }
+  filters.LeaveOutMade();
   const std::vector<MessagePtr>& records = sent_[&entity].records;
   for (int i = 0; i < 8 && !records.empty(); ++i) filters.Learn(*random().Pick(records));
   return filters.Any(2);

@@ -207,6 +207,7 @@ void Lockstep::List() {
   std::string filter;
   if (list.filter != nullptr && random().Chance(40)) {
     RandomFilter filters(entity_, &random());
+    filters.LeaveOutMade();
     for (const auto& [id, row] : model().rows()) filters.Learn(*row.record);
     filter = filters.Any(2);
   }

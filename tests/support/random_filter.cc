@@ -92,6 +92,15 @@ void RandomFilter::AddPaths(const Descriptor* type, const std::string& prefix, i
   }
 }
 
+void RandomFilter::LeaveOutMade() {
+  for (const schema::Field& field : entity_.fields) {
+    const bool time = field.role == schema::Role::kCreateTime ||
+                      field.role == schema::Role::kUpdateTime ||
+                      field.role == schema::Role::kDeleteTime;
+    if (time || field.role == schema::Role::kId || field.references) LeaveOut(field.name);
+  }
+}
+
 void RandomFilter::Learn(const Message& record) {
   for (int i = 0; i < record.GetDescriptor()->field_count(); ++i) {
     const FieldDescriptor* field = record.GetDescriptor()->field(i);

@@ -25,6 +25,8 @@ class RandomFilter {
 
   // Paths that begin so are left out.
   void LeaveOut(const std::string& field);
+  // What differs from gateway to gateway: ids, references to them, times.
+  void LeaveOutMade();
 
   // What paths there are: "text", "inner.title", "labels.\"a.b\"", "extra.a".
   std::vector<std::string> Paths();
