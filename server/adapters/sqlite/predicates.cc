@@ -150,14 +150,16 @@ class Compiler {
   }
 
   // SQLite's parser remembers 100 symbols of what has begun: the deepest comes first, where
-  // least has. Stable, so that the text of an index stays what it is.
+  // least has; but for the text of an index, which stays what it is.
   bool Joined(std::span<const Predicate> children, std::string_view with,
               std::string_view when_empty) {
     if (children.empty()) return Put(when_empty);
     std::vector<const Predicate*> deepest_first;
     for (const Predicate& child : children) deepest_first.push_back(&child);
-    std::ranges::stable_sort(deepest_first, std::greater(),
-                             [](const Predicate* child) { return Depth(*child); });
+    if (!literals_) {
+      std::ranges::stable_sort(deepest_first, std::greater(),
+                               [](const Predicate* child) { return Depth(*child); });
+    }
     return Chained(deepest_first, with);
   }
 
