@@ -9,6 +9,7 @@
 
 #include "server/base/wire.h"
 #include "server/query/order.h"
+#include "server/service/listing.h"
 #include "server/service/reasons.h"
 #include "server/service/references.h"
 #include "server/service/row_values.h"
@@ -58,7 +59,7 @@ std::vector<Value> ValuesOf(const Holders& holders) {
 }
 
 // Runs `ask` with a session of the entity's database, then `done`.
-void Ask(const CallPtr& call, const Entity& entity, repository::Lane lane,
+void Ask(const CallPtr& call, const Entity& entity, repository::Lane lane, Deadline deadline,
          std::function<Status(Session*)> ask, Done done) {
   repository::Executor* executor = call->context->ExecutorOf(&entity);
   if (executor == nullptr) {
@@ -68,7 +69,7 @@ void Ask(const CallPtr& call, const Entity& entity, repository::Lane lane,
   repository::SessionTask task;
   task.lane = lane;
   task.what = entity.full_name + " include";
-  task.deadline = call->call.deadline;
+  task.deadline = deadline;
   task.method = call->call.method;
   task.settled = call->call.settled;
   task.run = [ask = std::move(ask), done = std::move(done)](const Status& status,
@@ -90,7 +91,8 @@ class Filling : public std::enable_shared_from_this<Filling> {
         selection_(selection),
         rows_(std::move(rows)),
         budget_(std::move(budget)),
-        done_(std::move(done)) {}
+        done_(std::move(done)),
+        deadline_(QueryDeadline(*call)) {}
 
   void Run() {
     const size_t parts = selection_.parts().size();
@@ -161,7 +163,7 @@ class Filling : public std::enable_shared_from_this<Filling> {
   void Embed(size_t part, repository::Lane lane, std::shared_ptr<const Holders> holders,
              size_t most, std::function<Status(Session*, std::vector<ValuedRow>*)> read) {
     auto found = std::make_shared<std::vector<ValuedRow>>();
-    Ask(call_, *FieldOf(part).embed_entity, lane,
+    Ask(call_, *FieldOf(part).embed_entity, lane, deadline_,
         [read = std::move(read), found](Session* session) { return read(session, found.get()); },
         [self = shared_from_this(), part, holders, most, found](const Status& status) {
           if (!status.ok()) return self->PartDone(part, status);
@@ -209,7 +211,7 @@ class Filling : public std::enable_shared_from_this<Filling> {
     request.entity = field.embed_entity;
     request.key = KeyOf(field.embed->references->field);
     request.fields = Below(part).read();
-    request.deadline = call_->call.deadline;
+    request.deadline = deadline_;
     for (size_t begin = 0; begin < values.size(); begin += query::kMaxValues) {
       const size_t end = std::min(values.size(), begin + query::kMaxValues);
       request.values.clear();
@@ -243,7 +245,7 @@ class Filling : public std::enable_shared_from_this<Filling> {
     for (const query::SortKey& key : query.order) also.push_back(key.field);
     query.fields = Below(part).ReadWith(std::move(also));
     query.limit = kMaxIncluded + 1;
-    query.deadline = call_->call.deadline;
+    query.deadline = deadline_;
     return query;
   }
 
@@ -280,7 +282,7 @@ class Filling : public std::enable_shared_from_this<Filling> {
     const Field& here = *field.embed;
     const Field& there = *OtherReference(field);
     auto reached = std::make_shared<Holders>();
-    Ask(call_, *field.via, repository::Lane::kScan,
+    Ask(call_, *field.via, repository::Lane::kScan, deadline_,
         [self = shared_from_this(), holders, reached, &here, &there](Session* session) {
           return self->ReadPairs(here, there, *holders, session, reached.get());
         },
@@ -302,7 +304,7 @@ class Filling : public std::enable_shared_from_this<Filling> {
     }
     std::ranges::sort(query.fields, {}, &Field::index);
     query.limit = kMaxIncluded + 1;
-    query.deadline = call_->call.deadline;
+    query.deadline = deadline_;
     const std::vector<const Field*> wanted = {&here, &there};
     ValueSink sink(wanted);
     if (Status status = session->List(query, &sink); !status.ok()) return status;
@@ -331,8 +333,8 @@ class Filling : public std::enable_shared_from_this<Filling> {
     query->aggregate = &call_->context->CountOf(field);
     query->time_zones.resize(1);
     query->limit = static_cast<int64_t>(holders->size());
-    query->deadline = call_->call.deadline;
-    Ask(call_, *by.entity, repository::Lane::kScan,
+    query->deadline = deadline_;
+    Ask(call_, *by.entity, repository::Lane::kScan, deadline_,
         [self = shared_from_this(), part, query, holders](Session* session) {
           return self->ReadCounts(part, *query, *holders, session);
         },
@@ -362,6 +364,7 @@ class Filling : public std::enable_shared_from_this<Filling> {
   const std::shared_ptr<Rows> rows_;
   const std::shared_ptr<Budget> budget_;
   const Done done_;
+  const Deadline deadline_;  // a stream may have none of its own
   // One a part, one a row; each part writes its own.
   std::vector<Rows> added_;
   std::atomic<size_t> left_{0};
@@ -380,7 +383,8 @@ void Fill(const CallPtr& call, const Selection& selection,
 
 void FillIncluded(const CallPtr& call, const Selection& selection, std::shared_ptr<Rows> rows,
                   Done done) {
-  Fill(call, selection, std::move(rows), std::make_shared<Budget>(), std::move(done));
+  Fill(call, selection, std::move(rows), std::make_shared<Budget>(),
+       [call, done = std::move(done)](const Status& status) { done(QueryStatus(*call, status)); });
 }
 
 void AnswerRecord(const CallPtr& call, std::shared_ptr<const Selection> selection,

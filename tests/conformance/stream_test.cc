@@ -1,6 +1,7 @@
 // Streams: all that a List would page through, in messages that each can be gone on from.
 #include <gtest/gtest.h>
 
+#include "server/repository/forwarding.h"
 #include "tests/conformance/list_case.h"
 #include "tests/support/random_filter.h"
 
@@ -9,22 +10,56 @@ namespace {
 
 using schema::Operation;
 
-// Messages of one row, and of a few.
-constexpr size_t kOneRow = 1;
-constexpr size_t kFewRows = 1500;
+// Expects every question to have a deadline.
+class BoundedSession : public repository::ForwardingSession {
+ public:
+  using ForwardingSession::ForwardingSession;
+
+  Status Get(const repository::GetRequest& request, repository::WireSink* sink,
+             std::vector<repository::Found>* found) override {
+    EXPECT_LT(request.deadline, Deadline::max());
+    return to().Get(request, sink, found);
+  }
+  Status List(const repository::Query& query, repository::Sink* sink) override {
+    EXPECT_LT(query.deadline, Deadline::max());
+    return to().List(query, sink);
+  }
+  Status Aggregate(const repository::AggregateQuery& query, repository::Sink* sink) override {
+    EXPECT_LT(query.deadline, Deadline::max());
+    return to().Aggregate(query, sink);
+  }
+};
+
+class BoundedBackend : public repository::ForwardingBackend {
+ public:
+  using ForwardingBackend::ForwardingBackend;
+
+  Result<std::unique_ptr<repository::Session>> Connect(Use use) override {
+    Result<std::unique_ptr<repository::Session>> session = to().Connect(use);
+    if (!session.ok()) return session;
+    return std::unique_ptr<repository::Session>(new BoundedSession(std::move(*session)));
+  }
+};
 
 class StreamCase : public ListCase {
  protected:
   const schema::Method& stream() { return store().method(Operation::kStream); }
   const schema::Method& list() { return store().method(Operation::kList); }
 
-  void FreshWith(size_t step_bytes) {
+  // With messages of one row, or of some.
+  enum class Rows { kOne, kSome };
+  void FreshWith(Rows rows) {
     GatewayOptions options;
-    options.service.stream_step_bytes = step_bytes;
+    options.service.stream_step_bytes = 1;
+    if (rows == Rows::kSome) {
+      for (const MessagePtr& record : make().MakeMany(entity(), 10)) {
+        options.service.stream_step_bytes += record->ByteSizeLong();
+      }
+    }
     Fresh(std::move(options));
   }
 
-  // What `args` asks for, and what the first message's token leads to with `other`.
+  // What the token of another stream's message leads to.
   Status With(const std::string& token, ListArgs other) {
     other.page_token = token;
     const std::unique_ptr<StreamReader> reader = store().Stream(other);
@@ -41,18 +76,17 @@ class StreamCase : public ListCase {
 STOREGATE_CASES(StreamCase, HasStream);
 
 TEST_P(StreamCase, SendsEveryRecordOnceInEveryOrder) {
-  // By each sortable field, up and down, and by several in mixed directions: ties and nulls are
+  // By each sortable field, up or down, and by several in mixed directions: ties and nulls are
   // where the contract puts them, also where a message ends among them.
-  FreshWith(kFewRows);
+  FreshWith(Rows::kSome);
   make().CreatedMany(entity(), 40);
   make().CreatedMany(entity(), 20, {.all_fields = true});
   const std::vector<MessagePtr> records = Everything();
   std::vector<std::string> orders = {"", entity().id->name + " asc"};
   for (const schema::Field* field : SortableFields()) {
-    orders.push_back(field->name);
-    orders.push_back(field->name + " desc");
+    orders.push_back(field->name + (orders.size() % 2 == 0 ? " desc" : ""));
   }
-  for (int i = 0; i < Count(50); ++i) {
+  for (int i = 0; i < Count(200); ++i) {
     std::vector<const schema::Field*> fields = SortableFields();
     std::shuffle(fields.begin(), fields.end(), make().random().engine());
     fields.resize(std::min<size_t>(fields.size(), 2 + i % 3));
@@ -83,7 +117,7 @@ TEST_P(StreamCase, SendsRecordsAsAListDoes) {
 
 TEST_P(StreamCase, SendsWhatAListOfTheSameRequestSays) {
   // Filters, predicates of the request's own, search, deleted records.
-  FreshWith(kFewRows);
+  FreshWith(Rows::kSome);
   const std::vector<Value> ids = Ids(make().CreatedMany(entity(), 40));
   make().CreatedMany(entity(), 20, {.all_fields = true});
   if (entity().soft_delete()) {
@@ -99,7 +133,7 @@ TEST_P(StreamCase, SendsWhatAListOfTheSameRequestSays) {
   };
   expect_same({.show_deleted = true}, "show_deleted");
   if (stream().search != nullptr) expect_same({.search = "a"}, "search");
-  for (int i = 0; i < Count(100) && stream().filter != nullptr; ++i) {
+  for (int i = 0; i < Count(200) && stream().filter != nullptr; ++i) {
     const std::string filter = filters.Any(2);
     ListArgs args;
     args.show_deleted = i % 2 == 0;
@@ -122,12 +156,12 @@ TEST_P(StreamCase, SendsWhatAListOfTheSameRequestSays) {
 
 TEST_P(StreamCase, TokenOfEachMessageLeadsToTheRest) {
   // Whichever message was the last that arrived: what follows it comes, and nothing else.
-  FreshWith(kFewRows);
+  FreshWith(Rows::kSome);
   make().CreatedMany(entity(), 30);
   make().CreatedMany(entity(), 10, {.all_fields = true});
   std::vector<std::string> orders = {""};
   for (const schema::Field* field : SortableFields()) {
-    if (field->nullable() || orders.size() < 3) orders.push_back(field->name + " desc");
+    if (orders.size() < (field->nullable() ? 4 : 2)) orders.push_back(field->name + " desc");
   }
   for (const std::string& order_by : orders) {
     SCOPED_TRACE(order_by);
@@ -154,7 +188,7 @@ TEST_P(StreamCase, TokenOfEachMessageLeadsToTheRest) {
 }
 
 TEST_P(StreamCase, TokenSurvivesARestart) {
-  FreshWith(kOneRow);
+  FreshWith(Rows::kOne);
   make().CreatedMany(entity(), 5);
   const std::vector<Value> ids = Ids(store().StreamAll({}));
   ListArgs args;
@@ -166,7 +200,7 @@ TEST_P(StreamCase, TokenSurvivesARestart) {
 TEST_P(StreamCase, TokenIsBoundToItsRequest) {
   // A token of another order, filter, show_deleted, method or store, and what is no token, is
   // INVALID_PAGE_TOKEN.
-  FreshWith(kOneRow);
+  FreshWith(Rows::kOne);
   make().CreatedMany(entity(), 5, {.all_fields = true});
   ListArgs args;
   args.order_by = entity().id->name;
@@ -212,7 +246,7 @@ TEST_P(StreamCase, MissesAndRepeatsNothingWhileOthersComeAndGo) {
   // around it between any two messages.
   for (const std::string& order_by : {std::string(), entity().id->name + " desc"}) {
     SCOPED_TRACE(order_by);
-    FreshWith(kOneRow);
+    FreshWith(Rows::kOne);
     const std::vector<Value> ids = Ids(make().CreatedMany(entity(), 60));
     std::set<Value> stay = Set(ids);
     std::set<Value> seen;
@@ -248,7 +282,7 @@ TEST_P(StreamCase, OfNothingIsOneMessageWithoutAToken) {
 TEST_P(StreamCase, ReadsNoFurtherThanItsMessagesAreTaken) {
   // While a message waits to be taken the database is asked for nothing, and everybody else has
   // the sessions.
-  FreshWith(kOneRow);
+  FreshWith(Rows::kOne);
   const std::vector<Value> ids = Ids(make().CreatedMany(entity(), 10));
   std::vector<std::unique_ptr<StreamReader>> readers;
   for (int i = 0; i < 8; ++i) {
@@ -271,7 +305,7 @@ TEST_P(StreamCase, ReadsNoFurtherThanItsMessagesAreTaken) {
 }
 
 TEST_P(StreamCase, AsksForNothingMoreOnceItsCallerIsGone) {
-  FreshWith(kOneRow);
+  FreshWith(Rows::kOne);
   make().CreatedMany(entity(), 10);
   ListArgs args;
   args.page_size = 5;
@@ -279,7 +313,7 @@ TEST_P(StreamCase, AsksForNothingMoreOnceItsCallerIsGone) {
     const std::unique_ptr<StreamReader> reader = store().Stream({});
     ASSERT_NE(reader->Next(), nullptr);
     ASSERT_NE(reader->Next(), nullptr);
-    if (while_reading) reader->Await();
+    if (while_reading) reader->Take();
     reader->Abandon();
     EXPECT_FALSE(reader->status().ok());
     const int64_t before = gateway().statements();
@@ -299,6 +333,25 @@ TEST_P(StreamCase, PastItsCallersDeadlineTheDatabaseIsNotAsked) {
   EXPECT_EQ(late->Next(), nullptr);
   EXPECT_TRUE(HasStatus(late->status(), Code::kDeadlineExceeded));
   EXPECT_EQ(gateway().statements(), before);
+}
+
+TEST_P(StreamCase, AsksTheDatabaseNothingWithoutADeadline) {
+  // A call without a deadline; what is included is asked for too.
+  GatewayOptions options;
+  options.wrap = [](std::unique_ptr<repository::Backend> backend) {
+    return std::make_unique<BoundedBackend>(std::move(backend));
+  };
+  Fresh(std::move(options));
+  make().CreatedMany(entity(), 10, {.all_fields = true});
+  ListArgs args;
+  args.fill = [&](Message* request) {
+    if (stream().include == nullptr) return;
+    Message* mask = request->GetReflection()->MutableMessage(request, stream().include);
+    for (const schema::Field& field : entity().fields) {
+      if (!field.stored()) SetValue(mask, FieldNamed(*mask, "paths"), field.name);
+    }
+  };
+  EXPECT_EQ(store().StreamAll(args).size(), 10u);
 }
 
 TEST_P(StreamCase, RefusesWhatAListRefuses) {

@@ -150,6 +150,14 @@ class Client:
             raise Failure(error) from None
         return json_format.MessageToDict(response, preserving_proto_field_name=True, descriptor_pool=self.pool)
 
+    def stream(self, name, fields=None, timeout=None):
+        """Starts a call that streams: iterate over its messages; .cancel() goes away."""
+        output = message_factory.GetMessageClass(self.method(name).output_type)
+        call = self.channel.unary_stream(
+            "/" + name, request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=output.FromString)
+        return call(self.request(name, fields or {}), timeout=timeout)
+
     def raw(self, name, data, timeout=30, **options):
         """Sends bytes as they are; answers bytes; raises Failure."""
         call = self.channel.unary_unary("/" + name)
