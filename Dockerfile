@@ -22,7 +22,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     ca-certificates libgrpc++1.51 libmongoc-1.0-0 libpq5 libprotobuf32 libre2-9 libsodium23 \
-    libspdlog1.10 libsqlite3-0 libutf8proc2 libyaml-cpp0.7 \
+    libspdlog1.10 libsqlite3-0 libutf8proc2 libyaml-cpp0.7 tzdata \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --shell /usr/sbin/nologin --create-home --home-dir /data storegate
 COPY --from=build /src/build/storegate /usr/local/bin/storegate

@@ -171,20 +171,19 @@ service::Call StreamReader::MakeCall(std::string request) {
   return call;
 }
 
-void StreamReader::Await() {
-  std::unique_lock lock(state_->mutex);
-  state_->changed.wait(lock, [&] { return state_->message || state_->status; });
-}
-
-MessagePtr StreamReader::Next() {
+void StreamReader::Take() {
   std::function<void(bool)> sent;
   {
     std::lock_guard lock(state_->mutex);
     if (!state_->message) sent = std::exchange(state_->sent, nullptr);
   }
   if (sent) sent(true);
-  Await();
-  std::lock_guard lock(state_->mutex);
+}
+
+MessagePtr StreamReader::Next() {
+  Take();
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait(lock, [&] { return state_->message || state_->status; });
   if (!state_->message) return nullptr;
   MessagePtr message(method_.response->New());
   EXPECT_TRUE(message->ParseFromString(*state_->message))

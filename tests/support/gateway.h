@@ -38,8 +38,8 @@ class StreamReader {
 
   // Takes the message before, and waits for the next one; null at the end.
   MessagePtr Next();
-  // Waits until the next message, or the end, is there; takes nothing.
-  void Await();
+  // Takes the message before; the next one may come.
+  void Take();
   // Goes away in the middle, and waits for the end.
   void Abandon();
   // REQUIRES: the end was read, or Abandon.
