@@ -22,9 +22,13 @@ namespace storegate::sqlite {
 Status AppendPredicate(const query::Predicate& predicate, Sql* sql);
 
 // Appends the condition that a row is behind `after` in `order`, its first key
-// bounded on its own so that an index on it is entered where the page begins.
-// REQUIRES: one value a key.
-void AppendBehind(const query::Order& order, const std::vector<Value>& after, Sql* sql);
+// bounded on its own so that an index on it is entered where the page begins. Without
+// `leading_nulls` those that lack the first key are left out. REQUIRES: one value a key.
+void AppendBehind(const query::Order& order, const std::vector<Value>& after,
+                  bool leading_nulls, Sql* sql);
+// Whether rows that lack the first key come behind `after`, which has one: of a condition
+// that takes both an index serves neither.
+bool NullsFollow(const query::Order& order, const std::vector<Value>& after);
 
 // Appends `"a" DESC, "id"`.
 void AppendOrder(const query::Order& order, Sql* sql);

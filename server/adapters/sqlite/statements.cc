@@ -165,23 +165,44 @@ Status AppendFrom(const schema::Entity& entity, const query::Predicate& where, b
 
 Result<Sql> Plan::List(const Query& query, const Columns& columns) const {
   if (query.each != nullptr) return ListOfEach(query, columns);
+  if (!query.after.empty() && query.after.size() != query.order.size()) {
+    return Status(Code::kInternal, "INVALID_QUERY", "A page begins with one value a sort key.");
+  }
   Sql sql;
-  sql.text = "SELECT " + columns.list;
-  Status status = AppendFrom(entity_, query.where, query.show_deleted, &sql);
-  if (!status.ok()) return status;
-  if (!query.after.empty()) {
-    if (query.after.size() != query.order.size()) {
-      return Status(Code::kInternal, "INVALID_QUERY", "A page begins with one value a sort key.");
+  const auto append_from = [&] {
+    sql.text += "SELECT " + columns.list;
+    return AppendFrom(entity_, query.where, query.show_deleted, &sql);
+  };
+  const auto append_tail = [&](int64_t limit) {
+    if (!query.order.empty()) {
+      sql.text += " ORDER BY ";
+      AppendOrder(query.order, &sql);
     }
+    sql.text += " LIMIT ?";
+    sql.values.push_back(limit);
+  };
+  if (!NullsFollow(query.order, query.after)) {
+    if (Status status = append_from(); !status.ok()) return status;
+    if (!query.after.empty()) {
+      sql.text += " AND ";
+      AppendBehind(query.order, query.after, true, &sql);
+    }
+  } else {
+    // Each part enters the index where it begins, and has no more rows than the page.
+    const int64_t enough = query.limit + query.skip;
+    sql.text = "SELECT * FROM (";
+    if (Status status = append_from(); !status.ok()) return status;
     sql.text += " AND ";
-    AppendBehind(query.order, query.after, &sql);
+    AppendBehind(query.order, query.after, false, &sql);
+    append_tail(enough);
+    sql.text += ") UNION ALL SELECT * FROM (";
+    if (Status status = append_from(); !status.ok()) return status;
+    sql.text += " AND " + Quoted(*query.order[0].field) + " IS NULL";
+    append_tail(enough);
+    sql.text += ")";
   }
-  if (!query.order.empty()) {
-    sql.text += " ORDER BY ";
-    AppendOrder(query.order, &sql);
-  }
-  sql.text += " LIMIT ? OFFSET ?";
-  sql.values.push_back(query.limit);
+  append_tail(query.limit);
+  sql.text += " OFFSET ?";
   sql.values.push_back(query.skip);
   return sql;
 }
