@@ -70,9 +70,7 @@ void Submit(const CallPtr& call, std::string_view what, int64_t max_rows,
     if (!status.ok()) return call->Fail(status);
     repository::WireSink sink(&call->rows, call->method().records->number());
     sink.StopAfter(kMaxResponseBytes);
-    if (Status asked = ask(session, &sink); !asked.ok()) {
-      return call->Fail(QueryStatus(*call, asked));
-    }
+    if (Status asked = ask(session, &sink); !asked.ok()) return call->Fail(asked);
     if (sink.full() || call->rows.size() > kMaxResponseBytes) return call->Fail(TooLarge());
     if (static_cast<int64_t>(sink.rows()) > max_rows) {
       return call->Fail(Status(Code::kResourceExhausted, reason::kTooManyGroups,
@@ -132,7 +130,7 @@ void Aggregate(const CallPtr& call) {
   Submit(call, "aggregate", kMaxRows,
          [call, query](repository::Session* session, repository::Sink* sink) {
     query->deadline = QueryDeadline(*call);
-    return session->Aggregate(*query, sink);
+    return QueryStatus(*call, query->deadline, session->Aggregate(*query, sink));
   });
 }
 
@@ -149,7 +147,7 @@ void Native(const CallPtr& call) {
   Submit(call, "native query", kMaxRows,
          [call, query](repository::Session* session, repository::Sink* sink) {
     query->deadline = QueryDeadline(*call);
-    return session->Native(*query, sink);
+    return QueryStatus(*call, query->deadline, session->Native(*query, sink));
   });
 }
 

@@ -384,7 +384,9 @@ void Fill(const CallPtr& call, const Selection& selection,
 void FillIncluded(const CallPtr& call, const Selection& selection, std::shared_ptr<Rows> rows,
                   Done done) {
   Fill(call, selection, std::move(rows), std::make_shared<Budget>(),
-       [call, done = std::move(done)](const Status& status) { done(QueryStatus(*call, status)); });
+       [call, deadline = QueryDeadline(*call), done = std::move(done)](const Status& status) {
+         done(QueryStatus(*call, deadline, status));
+       });
 }
 
 void AnswerRecord(const CallPtr& call, std::shared_ptr<const Selection> selection,

@@ -73,10 +73,10 @@ void Run(const std::shared_ptr<Listing>& listing, repository::Session* session) 
   const size_t max_bytes = call->context->options.max_page_bytes;
   listing->query.deadline = QueryDeadline(*call);
   Result<Page> read = ReadPage(*call, listing.get(), listing->paging.size, max_bytes, session);
-  if (!read.ok()) return call->Fail(QueryStatus(*call, read.status()));
+  if (!read.ok()) return call->Fail(QueryStatus(*call, listing->query.deadline, read.status()));
   if (listing->count) {
     Result<int64_t> total = session->Count(listing->query);
-    if (!total.ok()) return call->Fail(QueryStatus(*call, total.status()));
+    if (!total.ok()) return call->Fail(QueryStatus(*call, listing->query.deadline, total.status()));
     listing->total = *total;
   }
   auto page = std::make_shared<Page>(*std::move(read));

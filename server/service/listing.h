@@ -28,8 +28,8 @@ Status ReadListQuery(const CallState& call, ListQuery* list);
 // When a query of the call that begins now is given up.
 Deadline QueryDeadline(const CallState& call);
 
-// What a query came to. Where it was given up though its caller had more time:
-// RESOURCE_EXHAUSTED, reason QUERY_TOO_EXPENSIVE.
-Status QueryStatus(const CallState& call, const Status& status);
+// What a query with that deadline came to. Where it was given up then, though its caller
+// had more time: RESOURCE_EXHAUSTED, reason QUERY_TOO_EXPENSIVE.
+Status QueryStatus(const CallState& call, Deadline deadline, const Status& status);
 
 }  // namespace storegate::service

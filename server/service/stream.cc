@@ -102,7 +102,7 @@ void Streaming::Step() {
 void Streaming::Read(repository::Session* session) {
   Result<Page> read = ReadPage(*call_, &list_, static_cast<int64_t>(rows_),
                                options().stream_step_bytes, session);
-  if (!read.ok()) return call_->Fail(QueryStatus(*call_, read.status()));
+  if (!read.ok()) return call_->Fail(QueryStatus(*call_, list_.query.deadline, read.status()));
   // What is filled into rows takes more than they do.
   const size_t max_rows = list_.selection.parts().empty() ? kMaxRows : kFirstRows;
   rows_ = std::clamp<size_t>(std::bit_floor(options().stream_step_bytes / read->row_bytes), 1,
