@@ -1,5 +1,7 @@
 #include "server/cmd/command_line.h"
 
+#include <algorithm>
+
 #include <CLI/CLI.hpp>
 
 #include "server/cmd/config_keys.h"
@@ -75,7 +77,7 @@ void ConfigFlags::AddTo(CLI::App* app, Which which) {
            "[NAME=]URL");
 }
 
-Result<Config> ConfigFlags::Load(const Environment& environment) const {
+Flags ConfigFlags::Given() const {
   Flags flags;
   for (const auto& [key, option] : options_) {
     if (option->count() > 0) flags.emplace_back(key, option->results().back());
@@ -94,10 +96,42 @@ Result<Config> ConfigFlags::Load(const Environment& environment) const {
     flags.emplace_back("routes." + text.substr(0, equals),
                        equals == text.size() ? "" : text.substr(equals + 1));
   }
-  std::string path = config_path_;
-  auto variable = environment.find("STOREGATE_CONFIG");
-  if (path.empty() && variable != environment.end()) path = variable->second;
-  return LoadConfig(path, flags, environment);
+  return flags;
+}
+
+std::string ConfigFlags::ConfigPath(const Environment& environment) const {
+  const auto variable = environment.find("STOREGATE_CONFIG");
+  return config_path_.empty() && variable != environment.end() ? variable->second : config_path_;
+}
+
+Result<Config> ConfigFlags::Load(const Environment& environment) const {
+  return LoadConfig(ConfigPath(environment), Given(), environment);
+}
+
+Result<Config> ConfigFlags::LoadEphemeral(const Environment& environment) const {
+  Environment rest = environment;
+  std::erase_if(rest, [](const auto& variable) {
+    const std::string_view name = variable.first;
+    return name == "DATABASE_URL" || name == "MONGODB_URI" || name == "STOREGATE_ROUTES" ||
+           name.starts_with("STOREGATE_DATABASES_") ||
+           name.starts_with("STOREGATE_MIGRATION");
+  });
+  Result<Config> loaded = LoadConfig(ConfigPath(environment), Given(), rest);
+  if (!loaded.ok()) return loaded;
+  Config config = *std::move(loaded);
+  config.ephemeral = true;
+  config.databases = {{"main", "sqlite::memory:"}};
+  config.routes.clear();
+  config.migration_urls.clear();
+  config.migrations.clear();
+  const auto listen = std::ranges::find(options_, "listen", &decltype(options_)::value_type::first);
+  if (listen->second->count() == 0) {
+    config.rpc.host = "127.0.0.1";
+    config.rpc.port = 0;
+  }
+  // Nobody balances load over it: it stops at once.
+  config.rpc.lead = std::chrono::milliseconds(0);
+  return config;
 }
 
 }  // namespace storegate::cmd

@@ -23,7 +23,15 @@ class ConfigFlags {
   // REQUIRES: parsed. The file of --config, else of STOREGATE_CONFIG.
   Result<Config> Load(const Environment& environment) const;
 
+  // The same for `serve --ephemeral`: what file and environment say of databases, routes,
+  // migrations and the address does not count; the address is a free port of loopback where
+  // no flag says otherwise.
+  Result<Config> LoadEphemeral(const Environment& environment) const;
+
  private:
+  Flags Given() const;
+  std::string ConfigPath(const Environment& environment) const;
+
   std::vector<std::pair<std::string, CLI::Option*>> options_;  // by key
   std::string config_path_;
   std::vector<std::string> databases_;

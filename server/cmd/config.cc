@@ -52,7 +52,7 @@ bool IsServiceLink(std::string_view name) {
 // share with the servers they start.
 bool IsOther(std::string_view name) {
   for (std::string_view other : {"STOREGATE_CONFIG", "STOREGATE_LONG", "STOREGATE_SEED",
-                                 "STOREGATE_BUILD", "STOREGATE_TOOLS", "STOREGATE_NODE",
+                                 "STOREGATE_BUILD", "STOREGATE_BIN", "STOREGATE_TOOLS", "STOREGATE_NODE",
                                  "STOREGATE_MONGO_JAVA", "STOREGATE_POSTGRES_BIN"}) {
     if (name == other) return true;
   }

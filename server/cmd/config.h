@@ -41,6 +41,9 @@ struct Config {
   std::string proto_dir;       // --proto
   std::string descriptor_set;  // --descriptor-set
   bool create_tables = false;  // --create-tables
+  // serve --ephemeral, see ephemeral.h; --seed, empty: none.
+  bool ephemeral = false;
+  std::string seed;
   // --migrations: the folder of the numbered migrations; empty: not said, see
   // migration_source.h.
   std::string migrations;

@@ -33,6 +33,16 @@ int With(const ConfigFlags& flags, const std::function<int(const Config&)>& comm
   return command(*config);
 }
 
+int ServeEphemeral(const ConfigFlags& flags, const std::string& seed) {
+  Result<Config> config = flags.LoadEphemeral(ProcessEnvironment());
+  if (!config.ok()) {
+    PrintStatus(config.status(), std::cerr);
+    return 1;
+  }
+  config->seed = seed;
+  return Serve(*config);
+}
+
 int Main(int argc, char** argv) {
   CLI::App app("A gateway that serves typed stores, described in .proto files, over gRPC.",
                "storegate");
@@ -41,6 +51,18 @@ int Main(int argc, char** argv) {
   ConfigFlags serve_flags;
   CLI::App* serve = app.add_subcommand("serve", "Serve the stores of a schema");
   serve_flags.AddTo(serve, ConfigFlags::Which::kAll);
+  std::string ephemeral_seed;
+  const std::string ephemeral_help =
+      "For a test suite: in memory, on a free port, which is said as a line of JSON; with "
+      "storegate.v1.Testing/Reset, until its standard input, if a pipe, is closed";
+  CLI::Option* ephemeral = serve->add_flag("--ephemeral", ephemeral_help);
+  serve->add_option("--seed", ephemeral_seed, "What it begins with, as for `storegate seed`")
+      ->type_name("FILE")
+      ->needs(ephemeral);
+  for (const char* other : {"--database", "--route", "--migration-url", "--create-tables",
+                            "--migrations", "--migrate"}) {
+    ephemeral->excludes(serve->get_option(other));
+  }
 
   ConfigFlags seed_flags;
   std::string seed_path;
@@ -130,6 +152,7 @@ int Main(int argc, char** argv) {
                 [&seed_path](const Config& config) { return Seed(config, seed_path); });
   }
   HoldSignals();
+  if (ephemeral->count() > 0) return ServeEphemeral(serve_flags, ephemeral_seed);
   return With(serve_flags, [](const Config& config) { return Serve(config); });
 }
 

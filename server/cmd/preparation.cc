@@ -12,7 +12,7 @@ namespace storegate::cmd {
 Result<Preparation> Preparation::For(const Config& config, const schema::Schema& schema) {
   Preparation preparation;
   preparation.schema_ = &schema;
-  if (config.create_tables && !IsEmbedded(config)) {
+  if (config.ephemeral || (config.create_tables && !IsEmbedded(config))) {
     preparation.how_ = How::kCreate;
     return preparation;
   }

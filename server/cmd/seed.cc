@@ -159,32 +159,47 @@ Status Seeder::At(int64_t line, const Status& status) const {
   return status.Reworded(name_ + ":" + std::to_string(line) + ": " + status.message());
 }
 
+namespace {
+
+// Whether it can be read; "-" is not opened.
+bool OpenSeed(const std::string& path, std::ifstream* file, std::ostream& errors) {
+  if (path == "-") return true;
+  file->open(path, std::ios::binary);
+  std::error_code ignored;
+  if (*file && !std::filesystem::is_directory(path, ignored)) return true;
+  errors << "storegate: the seed file " << Quoted(path) << " cannot be read\n";
+  return false;
+}
+
+}  // namespace
+
+bool LoadSeed(const Config& config, const std::string& path, Gateway* gateway, SeedReport* report,
+              std::ostream& errors) {
+  std::ifstream file;
+  if (!OpenSeed(path, &file, errors)) return false;
+  Seeder seeder(
+      gateway->schema(),
+      [gateway](service::Call call) { gateway->service().Handle(std::move(call)); },
+      config.service.max_batch);
+  const Status status = seeder.Load(path == "-" ? std::cin : file, path == "-" ? "stdin" : path);
+  *report = seeder.report();
+  if (!status.ok()) PrintStatus(status, errors);
+  return status.ok();
+}
+
 int Seed(const Config& config, const std::string& path) {
   ApplyLogLevel(config);
   std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    std::error_code ignored;
-    if (!file || std::filesystem::is_directory(path, ignored)) {
-      std::cerr << "storegate: the seed file " << Quoted(path) << " cannot be read\n";
-      return 1;
-    }
-  }
+  if (!OpenSeed(path, &file, std::cerr)) return 1;
   std::unique_ptr<Gateway> gateway = Gateway::Open(config, std::cerr);
   if (gateway == nullptr) return 1;
-
-  Seeder seeder(
-      gateway->schema(),
-      [&gateway](service::Call call) { gateway->service().Handle(std::move(call)); },
-      config.service.max_batch);
-  Status status = seeder.Load(path == "-" ? std::cin : file, path == "-" ? "stdin" : path);
-  const SeedReport& report = seeder.report();
-  std::ostream& out = status.ok() ? std::cout : std::cerr;
-  if (!status.ok()) PrintStatus(status, std::cerr);
-  out << (status.ok() ? "" : "stopped; ") << "loaded " << report.loaded
+  SeedReport report;
+  const bool loaded = LoadSeed(config, path, gateway.get(), &report, std::cerr);
+  (loaded ? std::cout : std::cerr)
+      << (loaded ? "" : "stopped; ") << "loaded " << report.loaded
       << (report.loaded == 1 ? " record, " : " records, ") << report.existing << " already there"
       << std::endl;
-  return status.ok() ? 0 : 1;
+  return loaded ? 0 : 1;
 }
 
 }  // namespace storegate::cmd

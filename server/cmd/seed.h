@@ -12,6 +12,7 @@
 
 #include "server/base/status.h"
 #include "server/cmd/config.h"
+#include "server/cmd/gateway.h"
 #include "server/cmd/seed_line.h"
 #include "server/schema/schema.h"
 #include "server/service/service.h"
@@ -80,6 +81,11 @@ class Seeder {
   std::deque<Postponed> postponed_;
   SeedReport report_;
 };
+
+// Loads the file, or stdin where it is "-". False when something is wrong, which is printed
+// to `errors`; `report` has what was loaded before that.
+bool LoadSeed(const Config& config, const std::string& path, Gateway* gateway, SeedReport* report,
+              std::ostream& errors);
 
 // The subcommand. `path` "-" is stdin. Exit codes: 0, or 1 when something is
 // wrong, which is printed to stderr.

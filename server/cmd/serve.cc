@@ -1,6 +1,7 @@
 #include "server/cmd/serve.h"
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <iostream>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "server/base/log.h"
+#include "server/cmd/ephemeral.h"
 #include "server/cmd/gateway.h"
 #include "server/cmd/starting.h"
 #include "server/rpc/server.h"
@@ -26,6 +28,12 @@ void RaiseDescriptorLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kEnough) return;
   limit.rlim_cur = std::min(kEnough, limit.rlim_max);
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Of `serve --ephemeral`, null until it serves.
+Status Reset(Ephemeral* ephemeral) {
+  if (ephemeral != nullptr) return ephemeral->Reset();
+  return Status(Code::kUnavailable, "STARTING", "The server is starting.");
 }
 
 // The first ending signal within a second; 0 when there was none.
@@ -114,8 +122,12 @@ int Serve(const Config& config) {
   // What handles its calls outlives the server.
   Starting starting;
   std::unique_ptr<Gateway> gateway;
+  std::unique_ptr<Ephemeral> ephemeral;
+  std::atomic<Ephemeral*> resettable{nullptr};
+  rpc::Options options = config.rpc;
+  if (config.ephemeral) options.reset = [&resettable] { return Reset(resettable.load()); };
   rpc::Server server(
-      *schema, [&starting](service::Call call) { starting.Handle(std::move(call)); }, config.rpc);
+      *schema, [&starting](service::Call call) { starting.Handle(std::move(call)); }, options);
   Status started = server.Start();
   if (!started.ok()) {
     PrintStatus(started, std::cerr);
@@ -132,14 +144,22 @@ int Serve(const Config& config) {
           starting.Report(&server, doing, detail);
         },
         std::cerr);
+    if (gateway != nullptr && config.ephemeral) {
+      ephemeral = Ephemeral::Open(config, gateway.get(), std::cerr);
+    }
   }
-  if (gateway == nullptr) return 1;
+  if (gateway == nullptr || (config.ephemeral && ephemeral == nullptr)) return 1;
+  resettable = ephemeral.get();
   starting.Serve(&gateway->service());
   server.SetServing(true);
 
-  size_t stores = schema->stores.size();
-  std::cout << "storegate serving " << Packages(*schema) << " (" << stores
-            << (stores == 1 ? " store" : " stores") << ") on " << bound.Listen() << std::endl;
+  const size_t stores = schema->stores.size();
+  if (config.ephemeral) {
+    std::cout << EphemeralLine(bound.Listen()) << std::endl;
+  } else {
+    std::cout << "storegate serving " << Packages(*schema) << " (" << stores
+              << (stores == 1 ? " store" : " stores") << ") on " << bound.Listen() << std::endl;
+  }
   for (const std::unique_ptr<Database>& database : gateway->databases().all()) {
     Log(Level::kInfo, "serving from a database",
         {{"database", database->name}, {"url", database->url}});
@@ -148,7 +168,7 @@ int Serve(const Config& config) {
 
   HealthMonitor monitor(&gateway->databases(), &server);
   int signal = 0;
-  while ((signal = WaitForSignal()) == 0) monitor.Tick();
+  while ((signal = WaitForSignal()) == 0 && !(config.ephemeral && InputEnded())) monitor.Tick();
   EndAtNextSignal();
   Log(Level::kInfo, "stopping", {{"signal", signal}});
   server.Stop();

@@ -118,13 +118,14 @@ class Stream : public Talk, public OpenStreams::Stream {
 
 class Reflection::Impl {
  public:
-  explicit Impl(const schema::Schema& schema) : index(schema) {}
+  Impl(const schema::Schema& schema, bool testing) : index(schema, testing) {}
 
   const ReflectionIndex index;
   OpenStreams streams;
 };
 
-Reflection::Reflection(const schema::Schema& schema) : impl_(new Impl(schema)) {}
+Reflection::Reflection(const schema::Schema& schema, bool testing)
+    : impl_(new Impl(schema, testing)) {}
 Reflection::~Reflection() = default;
 std::unique_ptr<Talk> Reflection::Open(std::string_view path, Line* line) {
   if (path == "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo") {

@@ -13,8 +13,8 @@ namespace storegate::rpc {
 
 class Reflection : public TalkService {
  public:
-  // `schema` is read here only.
-  explicit Reflection(const schema::Schema& schema);
+  // `schema` is read here only. With storegate.v1.Testing, where that is served.
+  explicit Reflection(const schema::Schema& schema, bool testing = false);
   ~Reflection() override;
 
   std::unique_ptr<Talk> Open(std::string_view path, Line* line) override;

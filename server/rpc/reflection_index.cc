@@ -8,6 +8,7 @@
 #include "grpc/health/v1/health.pb.h"
 #include "grpc/reflection/v1/reflection.pb.h"
 #include "grpc/reflection/v1alpha/reflection.pb.h"
+#include "storegate/v1/testing.pb.h"
 
 namespace storegate::rpc {
 namespace {
@@ -20,16 +21,18 @@ auto Find(const Map& map, const std::string& key) -> decltype(&map.begin()->seco
 
 }  // namespace
 
-ReflectionIndex::ReflectionIndex(const schema::Schema& schema) {
+ReflectionIndex::ReflectionIndex(const schema::Schema& schema, bool testing) {
   // The schema's files first: where it has its own copy of one, that is the one.
   for (const FileDescriptor* file : schema.files) Add(file);
   for (const schema::Store& store : schema.stores) services_.push_back(store.full_name);
   // Error details too, so that clients can show them.
-  for (const FileDescriptor* file :
-       {google::rpc::ErrorInfo::descriptor()->file(),
-        grpc::health::v1::HealthCheckRequest::descriptor()->file(),
-        grpc::reflection::v1::ServerReflectionRequest::descriptor()->file(),
-        grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()}) {
+  std::vector<const FileDescriptor*> own = {
+      google::rpc::ErrorInfo::descriptor()->file(),
+      grpc::health::v1::HealthCheckRequest::descriptor()->file(),
+      grpc::reflection::v1::ServerReflectionRequest::descriptor()->file(),
+      grpc::reflection::v1alpha::ServerReflectionRequest::descriptor()->file()};
+  if (testing) own.push_back(v1::ResetRequest::descriptor()->file());
+  for (const FileDescriptor* file : own) {
     Add(file);
     for (int i = 0; i < file->service_count(); ++i) {
       services_.push_back(file->service(i)->full_name());

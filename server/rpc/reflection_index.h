@@ -28,7 +28,8 @@ class ReflectionIndex {
     std::vector<const File*> closure;
   };
 
-  explicit ReflectionIndex(const schema::Schema& schema);
+  // With storegate.v1.Testing, where that is served.
+  explicit ReflectionIndex(const schema::Schema& schema, bool testing = false);
 
   // Full names, in order.
   const std::vector<std::string>& services() const { return services_; }

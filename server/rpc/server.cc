@@ -15,6 +15,7 @@
 #include "server/rpc/grpc_log.h"
 #include "server/rpc/health.h"
 #include "server/rpc/reflection.h"
+#include "server/rpc/testing.h"
 
 namespace storegate::rpc {
 namespace {
@@ -80,8 +81,9 @@ struct Server::Impl {
       : options(std::move(options)),
         handler(std::move(handler)),
         health(StoreNames(schema)),
-        reflection(schema),
-        edge(schema, this->handler, this->options, {&health, &reflection}, corks),
+        testing(this->options.reset ? std::make_unique<Testing>(this->options.reset) : nullptr),
+        reflection(schema, testing != nullptr),
+        edge(schema, this->handler, this->options, Talks(), corks),
         acceptor(this->options.max_connections,
                  [this](int fd, int listener) { Take(fd, listener); }) {}
 
@@ -93,11 +95,18 @@ struct Server::Impl {
     connections->HandleNewConnection(&connection);
   }
 
+  std::vector<TalkService*> Talks() {
+    std::vector<TalkService*> talks = {&health, &reflection};
+    if (testing != nullptr) talks.push_back(testing.get());
+    return talks;
+  }
+
   void Stop();
 
   const Options options;
   const Handler handler;
   Health health;
+  const std::unique_ptr<Testing> testing;  // null: not served
   Reflection reflection;
   Corks corks;
   // What it serves lives longer than the server; the queues it uses do too.

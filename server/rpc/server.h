@@ -1,6 +1,6 @@
 // Server: the gRPC edge. Serves every method of a schema from its descriptor
 // through gRPC's AsyncGenericService; reflection v1 and v1alpha and
-// grpc.health.v1 beside it, on threads of their own that never call a database.
+// grpc.health.v1 beside it, which never call a database.
 //
 // It answers by itself, each with google.rpc.ErrorInfo in the details:
 //   UNIMPLEMENTED       UNKNOWN_METHOD           no such method
@@ -49,6 +49,9 @@ struct Options {
   // Stop: NOT_SERVING, keep listening `lead`, then drain at most `drain`.
   std::chrono::milliseconds lead{2000};
   std::chrono::milliseconds drain{10000};
+  // Where set, storegate.v1.Testing is served, and its Reset calls this, on a thread of its
+  // own, one at a time.
+  std::function<Status()> reset;
 };
 
 class Server {

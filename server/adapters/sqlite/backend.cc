@@ -8,6 +8,7 @@
 #include "server/adapters/sqlite/errors.h"
 #include "server/adapters/sqlite/migrations.h"
 #include "server/adapters/sqlite/session.h"
+#include "server/adapters/sqlite/snapshot.h"
 #include "server/base/text.h"
 
 namespace storegate::sqlite {
@@ -31,6 +32,7 @@ class SqliteBackend : public Backend {
   Result<std::unique_ptr<Session>> Connect(Use use) override;
   Result<std::string> KeepSecret(std::string_view name, std::string_view proposed) override;
   repository::Migrator* migrator() override { return &migrator_; }
+  const Location& location() const { return location_; }
 
  private:
   const Location location_;
@@ -134,6 +136,13 @@ Result<std::unique_ptr<Backend>> Open(const Options& options) {
   if (!keeper.ok()) return keeper.status();
   return std::unique_ptr<Backend>(
       std::make_unique<SqliteBackend>(*std::move(location), *std::move(keeper)));
+}
+
+Result<std::unique_ptr<Snapshot>> Snapshot::Take(repository::Backend* backend) {
+  const Location& of = static_cast<SqliteBackend*>(backend)->location();
+  Result<Location> into = Locate(of.options);
+  if (!into.ok()) return into.status();
+  return TakeSnapshot(of, *into);
 }
 
 }  // namespace storegate::sqlite
