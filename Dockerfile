@@ -12,6 +12,8 @@ COPY CMakeLists.txt ./
 COPY cmake cmake
 COPY proto proto
 COPY migrations migrations
+COPY templates templates
+COPY docs/ci docs/ci
 COPY server server
 RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release -DSTOREGATE_TESTS=OFF \
  && cmake --build build --target storegate \

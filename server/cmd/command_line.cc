@@ -1,6 +1,7 @@
 #include "server/cmd/command_line.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <CLI/CLI.hpp>
 
@@ -18,6 +19,8 @@ std::pair<std::string, std::string> SplitDatabase(const std::string& text) {
 }
 
 using Which = ConfigFlags::Which;
+
+constexpr char kFoundConfig[] = "storegate.yaml";
 
 bool Wanted(std::string_view key, Which which) {
   if (which == Which::kAll || key == "proto" || key == "descriptor_set") return true;
@@ -49,7 +52,8 @@ void AddPairs(CLI::App* app, const std::string& name, std::vector<std::string>* 
 
 void ConfigFlags::AddTo(CLI::App* app, Which which) {
   app->add_option("--config", config_path_,
-                  "YAML file of the configuration (environment: STOREGATE_CONFIG)")
+                  "YAML file of the configuration (environment: STOREGATE_CONFIG) "
+                  "[storegate.yaml, where it is]")
       ->type_name("FILE");
   for (const ConfigKey& key : ConfigKeys()) {
     if (!Wanted(key.name, which)) continue;
@@ -100,8 +104,11 @@ Flags ConfigFlags::Given() const {
 }
 
 std::string ConfigFlags::ConfigPath(const Environment& environment) const {
+  if (!config_path_.empty()) return config_path_;
   const auto variable = environment.find("STOREGATE_CONFIG");
-  return config_path_.empty() && variable != environment.end() ? variable->second : config_path_;
+  if (variable != environment.end() && !variable->second.empty()) return variable->second;
+  std::error_code ignored;
+  return std::filesystem::exists(kFoundConfig, ignored) ? kFoundConfig : "";
 }
 
 Result<Config> ConfigFlags::Load(const Environment& environment) const {

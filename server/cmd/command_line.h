@@ -20,7 +20,8 @@ class ConfigFlags {
   enum class Which { kAll, kDatabases, kSchema };
   void AddTo(CLI::App* app, Which which);
 
-  // REQUIRES: parsed. The file of --config, else of STOREGATE_CONFIG.
+  // REQUIRES: parsed. The file of --config, else of STOREGATE_CONFIG, else storegate.yaml of
+  // the working directory, where it is.
   Result<Config> Load(const Environment& environment) const;
 
   // The same for `serve --ephemeral`: what file and environment say of databases, routes,

@@ -1,4 +1,4 @@
-// Configuration: YAML file (--config), environment, flags; flags win over the
+// Configuration: YAML file (--config, or storegate.yaml), environment, flags; flags win over the
 // environment, the environment over the file. A key or value that is wrong is
 // an error that names the key, where it came from, and what is allowed.
 //

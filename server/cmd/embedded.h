@@ -15,4 +15,12 @@ std::vector<std::pair<std::string, std::string>> ShopMigrationsSqlite();
 std::vector<std::pair<std::string, std::string>> ShopMigrationsPostgres();
 std::vector<std::pair<std::string, std::string>> ShopMigrationsMongodb();
 
+// What users' protos import: storegate/v1/*, google/rpc/*.
+std::vector<std::pair<std::string, std::string>> BuiltinProtos();
+
+// What `storegate init` writes, with PROJECT for the name, also in paths; the workflow of
+// its CI, under its own name.
+std::vector<std::pair<std::string, std::string>> ProjectTemplate();
+std::vector<std::pair<std::string, std::string>> ProjectWorkflow();
+
 }  // namespace storegate

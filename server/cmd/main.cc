@@ -9,10 +9,12 @@
 #include "server/base/log.h"
 #include "server/cmd/command_line.h"
 #include "server/cmd/gateway.h"
+#include "server/cmd/init.h"
 #include "server/cmd/migrate_command.h"
 #include "server/cmd/schema_check.h"
 #include "server/cmd/schema_command.h"
 #include "server/cmd/schema_explain.h"
+#include "server/cmd/schema_export.h"
 #include "server/cmd/schema_pull.h"
 #include "server/cmd/seed.h"
 #include "server/cmd/serve.h"
@@ -113,6 +115,25 @@ int Main(int argc, char** argv) {
                     "Exit with 1 when a query reads all records for want of an index");
   explain_flags.AddTo(explain, ConfigFlags::Which::kSchema);
 
+  CLI::App* export_schema =
+      schema->add_subcommand("export", "Write it as a descriptor set, for other programs");
+  ConfigFlags export_flags;
+  ExportOptions export_options;
+  CLI::Option* export_file =
+      export_schema->add_option("--out", export_options.file, "The file; - for stdout [-]")
+          ->type_name("FILE");
+  export_schema
+      ->add_option("--imports", export_options.imports,
+                   "Instead write the .proto files that a schema imports, storegate/v1/ and "
+                   "google/rpc/, for protoc and buf")
+      ->type_name("DIR")
+      ->excludes(export_file);
+  export_flags.AddTo(export_schema, ConfigFlags::Which::kSchema);
+
+  std::string project;
+  CLI::App* init = app.add_subcommand("init", "Write a small project to begin with");
+  init->add_option("NAME", project, "Its folder and proto package")->required();
+
   MigrateCommand migrate;
   migrate.AddTo(&app);
 
@@ -140,6 +161,12 @@ int Main(int argc, char** argv) {
   if (ddl->parsed()) {
     return With(ddl_flags, [&dialect](const Config& config) {
       return PrintDdl(config, dialect, std::cout, std::cerr);
+    });
+  }
+  if (init->parsed()) return InitProject(project, std::cout, std::cerr);
+  if (export_schema->parsed()) {
+    return With(export_flags, [&export_options](const Config& config) {
+      return ExportSchema(config, export_options, std::cout, std::cerr);
     });
   }
   if (explain->parsed()) {

@@ -1,7 +1,6 @@
 #include "server/cmd/schema_pull.h"
 
 #include <filesystem>
-#include <fstream>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "server/base/text.h"
 #include "server/cmd/backend_kinds.h"
 #include "server/cmd/gateway.h"
+#include "server/cmd/new_files.h"
 #include "server/cmd/schema_check.h"
 #include "server/migrate/pull.h"
 #include "server/schema/loader.h"
@@ -55,36 +55,6 @@ Result<migrate::PulledDatabase> Look(const std::string& url) {
   return postgres::PulledOf(*model);
 }
 
-// All or, where one cannot be, as few as possible: what is there is seen before.
-Status WriteFiles(const fs::path& root,
-                  const std::vector<std::pair<std::string, std::string>>& files) {
-  Status status(Code::kFailedPrecondition, "FILES_EXIST",
-                "files are there that would be written over; name another folder with --out");
-  bool there = false;
-  for (const auto& [name, text] : files) {
-    std::error_code error;
-    if (!fs::exists(fs::symlink_status(root / name, error))) continue;
-    status.WithViolation((root / name).string(), "is there already");
-    there = true;
-  }
-  if (there) return status;
-  for (const auto& [name, text] : files) {
-    const fs::path path = root / name;
-    std::error_code error;
-    fs::create_directories(path.parent_path(), error);
-    std::ofstream file;
-    if (!error) file.open(path, std::ios::binary);
-    file << text;
-    file.close();
-    if (error || !file) {
-      return Status(Code::kFailedPrecondition, "CANNOT_WRITE",
-                    path.string() + " cannot be written" +
-                        (error ? ": " + error.message() : std::string()));
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 int PullSchema(const PullOptions& options, std::ostream& out, std::ostream& errors) {
@@ -103,7 +73,7 @@ int PullSchema(const PullOptions& options, std::ostream& out, std::ostream& erro
     PrintStatus(pulled.status(), errors);
     return pulled.status().code() == Code::kInvalidArgument ? kUsage : 1;
   }
-  if (Status status = WriteFiles(options.folder, pulled->files); !status.ok()) {
+  if (Status status = WriteNewFiles(options.folder, pulled->files, "name another folder with --out"); !status.ok()) {
     PrintStatus(status, errors);
     return 1;
   }

@@ -225,6 +225,37 @@ class IndexCase : public ListCase {
     }
   }
 
+  // A later page begins where the one before ended: what was passed over is not read again,
+  // whatever the direction, and also where records that lack the field follow.
+  void ExpectOfLaterPages() {
+    for (const Field* field : SortableFields()) {
+      for (const std::string direction : {"", " desc"}) {
+        repository::Query query;
+        query.entity = &entity();
+        query.order = ParsedOrder(field->name + direction);
+        query.show_deleted = true;
+        query.limit = kPage;
+        const IndexChoice choice = chooser_->Choose(query.where, query.order, true);
+        if (choice.access != Access::kOrdered) continue;
+        for (const query::SortKey& key : query.order) {
+          query.after.push_back(make().ScalarFor(*key.field));
+        }
+        const Result<std::string> plan = session_->Explain(query);
+        ASSERT_TRUE(HasStatus(plan.status(), Code::kOk)) << field->name << direction;
+        SCOPED_TRACE("behind, by " + field->name + direction + "\n" + *plan);
+        const std::string index = NameInPlan(choice.index);
+        if (*engine_ == Engine::kSqlite) {
+          const std::string by = index.empty() ? "SEARCH" : "INDEX " + index + " (";
+          EXPECT_NE(plan->find(by), std::string::npos);
+          EXPECT_EQ(plan->find("MULTI-INDEX"), std::string::npos);
+          EXPECT_EQ(plan->find("SCAN " + entity().collection), std::string::npos);
+        } else if (Names(*plan, index)) {
+          EXPECT_NE(plan->find("Index Cond"), std::string::npos);
+        }
+      }
+    }
+  }
+
   std::optional<Engine> engine_;
   std::unique_ptr<repository::Session> session_;
   std::unique_ptr<query::IndexChooser> chooser_;
@@ -239,6 +270,7 @@ TEST_P(IndexCase, ServesWhatItIsSaidTo) {
   ExpectOfAnyOrder();
   ExpectOfEqualityWithAnyField();
   ExpectOfPartialIndexes();
+  ExpectOfLaterPages();
   EXPECT_GT(explained_, 0);
 }
 

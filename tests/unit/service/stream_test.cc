@@ -304,6 +304,29 @@ TEST_F(Streams, AStepThatWaitsForASessionIsDroppedOnceTheCallerIsGone) {
   EXPECT_EQ(table_.limits.size(), 1u);
 }
 
+TEST_F(Streams, AStepThatTakesAsLongAsOneMaySaysSoUnlessItsCallerHadNoMoreTime) {
+  table_.rows = 3;
+  table_.before = [](const repository::Query& query) {
+    std::this_thread::sleep_until(query.deadline);
+    return Status(Code::kDeadlineExceeded, "DEADLINE_EXCEEDED", "too late");
+  };
+  Options options;
+  options.query_time = std::chrono::milliseconds(20);
+  Start(options);
+  Taken expensive;
+  Run(&expensive);
+  EXPECT_EQ(expensive.status.code(), Code::kResourceExhausted);
+  EXPECT_EQ(expensive.status.reason(), "QUERY_TOO_EXPENSIVE");
+  EXPECT_NE(expensive.status.message().find("20 ms"), std::string::npos);
+
+  Taken hurried;
+  Call call = hurried.MakeCall();
+  call.deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(5);
+  service_->Handle(std::move(call));
+  hurried.ended.wait();
+  EXPECT_EQ(hurried.status.code(), Code::kDeadlineExceeded);
+}
+
 TEST_F(Streams, EachStepHasADeadlineOfItsOwn) {
   table_.rows = 3;
   Options options;
