@@ -21,6 +21,11 @@ constexpr std::string_view kMigrationUrls = "migration_urls.";
 constexpr std::pair<std::string_view, std::string_view> kUrlMaps[] = {
     {kDatabases, "STOREGATE_DATABASES_"}, {kMigrationUrls, "STOREGATE_MIGRATION_URLS_"}};
 
+// Keys of which one is given.
+using Either = std::pair<std::string_view, std::string_view>;
+constexpr Either kSchemaKeys = {"proto", "descriptor_set"};
+constexpr Either kTableKeys = {"create_tables", "migrations"};
+
 bool IsStoreName(std::string_view name) {
   return !name.empty() && name.front() != '.' && name.back() != '.' &&
          std::all_of(name.begin(), name.end(), [](char c) {
@@ -86,6 +91,11 @@ class Merger {
       return Mistake(setting, "must be " + known->allowed + given);
     }
     sources_[setting.key] = setting.source;
+    layers_[setting.key] = setting.layer;
+    for (const auto& [one, other] : {kSchemaKeys, kTableKeys}) {
+      if (key == one) Replace(other, setting.layer);
+      if (key == other) Replace(one, setting.layer);
+    }
   }
 
   void Mistake(const Setting& setting, const std::string& what) {
@@ -104,7 +114,7 @@ class Merger {
 
   // What no single value shows.
   Config Finish() {
-    CheckTogether("proto", config_.proto_dir, "descriptor_set", config_.descriptor_set);
+    CheckTogether(kSchemaKeys, config_.proto_dir, config_.descriptor_set);
     if (!IsLoopback(config_.rpc.host) && !config_.insecure) {
       mistakes_->push_back(
           {"listen", Source("listen") + ": " + Quoted(config_.Listen()) +
@@ -112,8 +122,7 @@ class Merger {
                          "with --insecure, or listen on 127.0.0.1"});
     }
     if (config_.databases.empty()) config_.databases["main"] = "sqlite:storegate.db";
-    CheckTogether("create_tables", config_.create_tables ? "true" : "", "migrations",
-                  config_.migrations);
+    CheckTogether(kTableKeys, config_.create_tables ? "true" : "", config_.migrations);
     for (const auto& [store, database] : config_.routes) {
       CheckDatabase(std::string(kRoutes) + store, database);
     }
@@ -159,11 +168,21 @@ class Merger {
     sources_[setting.key] = setting.source;
   }
 
-  void CheckTogether(const std::string& a, const std::string& a_value, const std::string& b,
-                     const std::string& b_value) {
+  void CheckTogether(const Either& keys, const std::string& a_value, const std::string& b_value) {
     if (a_value.empty() || b_value.empty()) return;
+    const std::string a(keys.first), b(keys.second);
     mistakes_->push_back({b, Source(b) + ": cannot be given together with " + a + " (" + Source(a) +
                                  "); give one of them"});
+  }
+
+  // What a lower layer says of `key` does not count: one that excludes it is given above.
+  void Replace(std::string_view key, Setting::Layer by) {
+    const auto found = layers_.find(std::string(key));
+    if (found == layers_.end() || found->second >= by) return;
+    if (key == "proto") config_.proto_dir.clear();
+    if (key == "descriptor_set") config_.descriptor_set.clear();
+    if (key == "create_tables") config_.create_tables = false;
+    if (key == "migrations") config_.migrations.clear();
   }
 
   std::string Source(const std::string& key) const {
@@ -192,7 +211,8 @@ class Merger {
   }
 
   Config config_;
-  std::map<std::string, std::string> sources_;  // of what is set
+  std::map<std::string, std::string> sources_;    // of what is set
+  std::map<std::string, Setting::Layer> layers_;  // of what the table of keys has
   std::vector<Violation>* mistakes_;
 };
 
@@ -299,6 +319,7 @@ Result<Config> LoadConfig(const std::string& yaml_path, const Flags& flags,
     if (!read.ok()) return read;
   }
   for (Setting& setting : FromEnvironment(environment, &mistakes)) {
+    setting.layer = Setting::Layer::kEnvironment;
     settings.push_back(std::move(setting));
   }
   std::set<std::string> given;
@@ -307,7 +328,7 @@ Result<Config> LoadConfig(const std::string& yaml_path, const Flags& flags,
       mistakes.push_back({key, FlagSource(key) + ": given twice"});
       continue;
     }
-    settings.push_back({key, text, FlagSource(key)});
+    settings.push_back({key, text, FlagSource(key), Setting::Layer::kFlag});
   }
 
   Merger merger(&mistakes);

@@ -14,6 +14,8 @@ struct Setting {
   std::string key;
   std::string text;
   std::string source;
+  // Of the three, the later one wins.
+  enum class Layer { kFile, kEnvironment, kFlag } layer = Layer::kFile;
 };
 
 // Nested keys joined by dots, in the file's order. Mistakes that are the file's

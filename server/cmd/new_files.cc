@@ -11,7 +11,7 @@ Status WriteFiles(const fs::path& root, const NewFiles& files) {
   for (const auto& [name, text] : files) {
     const fs::path path = root / name;
     std::error_code error;
-    fs::create_directories(path.parent_path(), error);
+    if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
     std::ofstream file;
     if (!error) file.open(path, std::ios::binary);
     file << text;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include <CLI/CLI.hpp>
@@ -79,6 +80,48 @@ TEST(CommandLine, TheFileOfTheFlagWinsOverThatOfTheEnvironment) {
   ASSERT_TRUE(config.ok());
   EXPECT_EQ(config->log_level, "error");
   std::remove(path.c_str());
+}
+
+TEST(CommandLine, TheFileOfTheWorkingDirectoryCountsWhereNoneIsNamed) {
+  namespace fs = std::filesystem;
+  const fs::path before = fs::current_path();
+  const fs::path folder =
+      fs::path(::testing::TempDir()) / ("command_line_" + std::to_string(getpid()));
+  fs::create_directories(folder);
+  fs::current_path(folder);
+  EXPECT_EQ(Parse({})->log_level, "info");
+  std::ofstream("storegate.yaml") << "log_level: error\n";
+  std::ofstream("other.yaml") << "log_level: warn\n";
+  EXPECT_EQ(Parse({})->log_level, "error");
+  EXPECT_EQ(Parse({}, {{"STOREGATE_CONFIG", ""}})->log_level, "error");
+  EXPECT_EQ(Parse({}, {{"STOREGATE_CONFIG", "other.yaml"}})->log_level, "warn");
+  EXPECT_EQ(Parse({"--config", "other.yaml"})->log_level, "warn");
+  std::ofstream("storegate.yaml") << "log_level: loud\n";
+  EXPECT_THAT(Parse({}).status().violations().at(0).description, HasSubstr("storegate.yaml:1"));
+  fs::current_path(before);
+  fs::remove_all(folder);
+}
+
+TEST(CommandLine, AnEphemeralServerHasNoDatabaseOfOthers) {
+  const auto parse = [](const std::vector<std::string>& words, const Environment& environment) {
+    CLI::App app;
+    ConfigFlags flags;
+    flags.AddTo(&app, ConfigFlags::Which::kAll);
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+    return *flags.LoadEphemeral(environment);
+  };
+  const Environment environment = {{"DATABASE_URL", "postgresql://x/y"},
+                                   {"STOREGATE_ROUTES", "a.v1.XStore=nowhere"},
+                                   {"STOREGATE_LISTEN", "127.0.0.1:1"},
+                                   {"STOREGATE_MIGRATION_URLS_MAIN", "postgresql://x/z"},
+                                   {"STOREGATE_LIMITS_MAX_BATCH", "7"}};
+  Config config = parse({}, environment);
+  EXPECT_TRUE(config.ephemeral);
+  EXPECT_EQ(config.databases, (std::map<std::string, std::string>{{"main", "sqlite::memory:"}}));
+  EXPECT_TRUE(config.routes.empty() && config.migration_urls.empty());
+  EXPECT_EQ(config.Listen(), "127.0.0.1:0");
+  EXPECT_EQ(config.service.max_batch, 7u);
+  EXPECT_EQ(parse({"--listen", "127.0.0.1:7"}, environment).Listen(), "127.0.0.1:7");
 }
 
 TEST(CommandLine, HelpHasEveryKeyWithItsText) {

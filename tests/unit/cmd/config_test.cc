@@ -268,10 +268,27 @@ TEST_F(ConfigTest, PlaintextBeyondLoopbackNeedsInsecure) {
 }
 
 TEST_F(ConfigTest, ProtoAndDescriptorSetExcludeEachOther) {
-  File("proto: dir\n");
-  EXPECT_THAT(Mistakes({{"descriptor_set", "file"}}),
+  EXPECT_THAT(Mistakes({{"proto", "dir"}, {"descriptor_set", "file"}}),
               AllOf(HasSubstr("descriptor_set | flag --descriptor-set"),
-                    HasSubstr("proto (" + path_ + ":1)")));
+                    HasSubstr("proto (flag --proto)")));
+  File("proto: dir\ndescriptor_set: file\n");
+  EXPECT_THAT(Mistakes(), AllOf(HasSubstr("descriptor_set | " + path_ + ":2"),
+                                HasSubstr("proto (" + path_ + ":1)")));
+}
+
+TEST_F(ConfigTest, WhatAFlagExcludesDoesNotCountInTheFile) {
+  File("proto: dir\nmigrations: there\n");
+  Result<Config> config = Load({{"descriptor_set", "file"}, {"create_tables", "true"}});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_EQ(config->descriptor_set, "file");
+  EXPECT_EQ(config->proto_dir, "");
+  EXPECT_TRUE(config->create_tables);
+  EXPECT_EQ(config->migrations, "");
+  config = Load({{"migrations", "here"}}, {{"STOREGATE_CREATE_TABLES", "true"}});
+  ASSERT_TRUE(config.ok()) << config.status().ToString();
+  EXPECT_FALSE(config->create_tables);
+  EXPECT_EQ(config->migrations, "here");
+  EXPECT_EQ(config->proto_dir, "dir");
 }
 
 TEST_F(ConfigTest, EveryKeyIsReachedInAllThreeWays) {
