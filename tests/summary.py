@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Adds up what the suites of a run left behind: ctest.xml, gtest/*.xml, e2e.xml.
+"""Adds up what the suites of a run left behind: ctest.xml, gtest/*.xml, e2e.xml,
+lint.xml.
 
     tests/summary.py build/results
 
@@ -65,9 +66,10 @@ def main():
         elif not good and inner[1] == 0:
             failed += 1
 
-    if (results / "e2e.xml").exists():
-        inner = cases(results / "e2e.xml") or (0, 1)
-        passed, failed = passed + inner[0], failed + inner[1]
+    for report in ("e2e.xml", "lint.xml"):
+        if (results / report).exists():
+            inner = cases(results / report) or (0, 1)
+            passed, failed = passed + inner[0], failed + inner[1]
 
     noted = collections.Counter()
     for report in sorted((results / "gtest").glob("*.xml")):
