@@ -18,9 +18,9 @@ std::vector<std::pair<std::string, std::string>> ShopMigrationsMongodb();
 // What users' protos import: storegate/v1/*, google/rpc/*.
 std::vector<std::pair<std::string, std::string>> BuiltinProtos();
 
-// What `storegate init` writes, with PROJECT for the name, also in paths; the workflow of
-// its CI, under its own name.
+// What `storegate init` writes, with PROJECT for the name, also in paths; docs/ci, which it
+// writes too.
 std::vector<std::pair<std::string, std::string>> ProjectTemplate();
-std::vector<std::pair<std::string, std::string>> ProjectWorkflow();
+std::vector<std::pair<std::string, std::string>> ProjectChecks();
 
 }  // namespace storegate

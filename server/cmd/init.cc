@@ -17,7 +17,7 @@ constexpr size_t kNameBytesMax = 40;
 constexpr std::string_view kPlaceholder = "PROJECT";
 // Hidden files are under a name that shows in the template.
 constexpr std::string_view kHidden = "dot.";
-constexpr std::string_view kWorkflowFolder = ".github/workflows/";
+constexpr std::string_view kWorkflow = "storegate.yml";
 constexpr std::string_view kImportsFolder = "third_party/proto/";
 
 // A package of these cannot be generated for, or hides what is imported.
@@ -45,8 +45,8 @@ NewFiles ProjectFiles(const std::string& name) {
         path.starts_with(kHidden) ? "." + path.substr(kHidden.size()) : path;
     files.emplace_back(Named(shown, name), Named(text, name));
   }
-  for (const auto& [path, text] : ProjectWorkflow()) {
-    files.emplace_back(std::string(kWorkflowFolder) + path, text);
+  for (const auto& [path, text] : ProjectChecks()) {
+    files.emplace_back((path == kWorkflow ? ".github/workflows/" : "") + path, text);
   }
   for (const auto& [path, text] : ImportedProtos()) {
     files.emplace_back(std::string(kImportsFolder) + path, text);

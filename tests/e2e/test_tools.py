@@ -1,7 +1,13 @@
-"""Clients that we did not write: grpcurl, ghz, buf curl."""
+"""Clients that we did not write: grpcurl, grpcui, evans, ghz, buf curl."""
 
+import http.cookiejar
 import json
+import os
+import re
 import subprocess
+import urllib.request
+
+from gateway import run
 
 
 def grpcurl(tools, server, *arguments, data=None):
@@ -80,3 +86,71 @@ def test_buf_curl(buf, server):
         [str(buf), "curl", "--protocol", "grpc", "--http2-prior-knowledge", "-d", json.dumps({"slug": "none"}),
          f"http://{server.address}/shop.v1.CategoryStore/GetCategory"], capture_output=True, text=True, timeout=60)
     assert ended.returncode != 0 and "not_found" in ended.stderr, ended.stderr
+
+
+def evans(tools, server, folder, *arguments, data=None):
+    """(exit code, output, errors) of one call of evans' command line."""
+    host, port = server.address.split(":")
+    ended = subprocess.run(
+        [str(tools / "evans"), "--host", host, "--port", port, "--reflection", "cli", *arguments],
+        input=None if data is None else json.dumps(data), capture_output=True, text=True, timeout=60,
+        # It keeps a configuration and looks for newer versions of itself.
+        env={"HOME": str(folder), "PATH": os.environ["PATH"]})
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_evans(tools, server, tmp_path):
+    code, text, _ = evans(tools, server, tmp_path, "list")
+    assert code == 0 and "shop.v1.CategoryStore" in text.split()
+    code, text, errors = evans(tools, server, tmp_path, "call", "shop.v1.CategoryStore.CreateCategory",
+                               data={"category": {"name": "e", "slug": "e"}})
+    assert code == 0 and json.loads(text)["slug"] == "e", errors
+    code, _, errors = evans(tools, server, tmp_path, "call", "shop.v1.CategoryStore.GetCategory", data={"slug": "none"})
+    assert code != 0 and "NotFound" in errors
+
+
+def test_grpcui(tools, server):
+    ui = subprocess.Popen(
+        [str(tools / "grpcui"), "-plaintext", "-bind", "127.0.0.1", "-port", "0", "-open-browser=false", server.address],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        address = re.search(r"http://\S+", ui.stdout.readline()).group(0)
+        browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar := http.cookiejar.CookieJar()))
+        page = browser.open(address, timeout=30).read().decode()
+        assert '<option value="shop.v1.ProductStore">' in page
+        token = next(cookie.value for cookie in jar if cookie.name == "_grpcui_csrf_token")
+
+        def invoke(method, data):
+            call = urllib.request.Request(
+                f"{address}invoke/{method}", json.dumps({"metadata": [], "data": [data]}).encode(),
+                {"content-type": "application/json", "x-grpcui-csrf-token": token})
+            return json.loads(browser.open(call, timeout=30).read())
+
+        made = invoke("shop.v1.CategoryStore.CreateCategory", {"category": {"name": "u", "slug": "u"}})
+        assert made["responses"][0]["message"]["slug"] == "u"
+        wrong = invoke("shop.v1.CategoryStore.CreateCategory", {"category": {"name": "u"}})
+        assert wrong["error"]["name"] == "InvalidArgument"
+        # It does not know the types of the details; the message says the first.
+        assert "category.slug: required" in wrong["error"]["message"]
+    finally:
+        ui.kill()
+        ui.wait()
+
+
+def test_an_exported_schema_needs_no_reflection(tools, buf, server, tmp_path):
+    exported = tmp_path / "shop.binpb"
+    assert run("schema", "export", "--out", str(exported)).returncode == 0
+    ended = subprocess.run(
+        [str(tools / "grpcurl"), "-plaintext", "-protoset", str(exported), "-d", '{"category": {"name": "p", "slug": "p"}}',
+         server.address, "shop.v1.CategoryStore/CreateCategory"], capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0 and json.loads(ended.stdout)["slug"] == "p", ended.stderr
+    # buf reads it, with the comments, as it reads sources.
+    ended = subprocess.run([str(buf), "breaking", str(exported), "--against", str(exported)], capture_output=True,
+                           text=True, timeout=60, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    listed = subprocess.run([str(tools / "grpcurl"), "-protoset", str(exported), "describe", "shop.v1.Product"],
+                            capture_output=True, text=True, timeout=60)
+    assert "shop.v1.Product is a message" in listed.stdout and "// " in listed.stdout
+    # And the server itself.
+    checked = run("schema", "check", "--descriptor-set", str(exported), "--against", str(exported))
+    assert checked.returncode == 0, checked.stderr
