@@ -91,6 +91,12 @@ class Repository:
             ROOT / "proto" / "storegate", self.folder / "third_party" / "proto" / "storegate"
         )
         (self.folder / PROTO).write_text(NOTES)
+        # A database that nobody reaches from here.
+        (self.folder / "storegate.yaml").write_text(
+            "proto: proto\n"
+            "databases: {main: 'sqlite:notes.db', mongo: 'mongodb://127.0.0.1:1/notes'}\n"
+            "routes: {notes.v1.NoteStore: mongo}\n"
+        )
         self.generate("create_notes")
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("add", "--all")
