@@ -52,8 +52,16 @@ message ListNotesResponse {
   string next_page_token = 2;
 }
 """
-STYLE, BREAKS, MISTAKES = "Style", "What breaks generated code and the wire", "Mistakes in the schema"
-ROWS, WRITTEN, LEAD = "What breaks callers and rows", "Migrations are written", "Migrations lead from nothing to the schema"
+STYLE, BREAKS, MISTAKES = (
+    "Style",
+    "What breaks generated code and the wire",
+    "Mistakes in the schema",
+)
+ROWS, WRITTEN, LEAD = (
+    "What breaks callers and rows",
+    "Migrations are written",
+    "Migrations lead from nothing to the schema",
+)
 
 
 def workflow(text=None):
@@ -62,8 +70,12 @@ def workflow(text=None):
 
 def steps(document):
     """(job, step) of every command that can run here: all but what installs buf."""
-    return [(job, step) for job in document["jobs"].values() for step in job["steps"]
-            if "run" in step and step["name"] != "Install buf"]
+    return [
+        (job, step)
+        for job in document["jobs"].values()
+        for step in job["steps"]
+        if "run" in step and step["name"] != "Install buf"
+    ]
 
 
 class Repository:
@@ -75,12 +87,29 @@ class Repository:
         for path in (self.folder / PROTO).parent, self.folder / "third_party":
             path.mkdir(parents=True)
         shutil.copy(CI / "buf.yaml", self.folder)
-        shutil.copytree(ROOT / "proto" / "storegate", self.folder / "third_party" / "proto" / "storegate")
+        shutil.copytree(
+            ROOT / "proto" / "storegate", self.folder / "third_party" / "proto" / "storegate"
+        )
         (self.folder / PROTO).write_text(NOTES)
+        # A database that nobody reaches from here.
+        (self.folder / "storegate.yaml").write_text(
+            "proto: proto\n"
+            "databases: {main: 'sqlite:notes.db', mongo: 'mongodb://127.0.0.1:1/notes'}\n"
+            "routes: {notes.v1.NoteStore: mongo}\n"
+        )
         self.generate("create_notes")
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("add", "--all")
-        self.git("-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "-m", "First")
+        self.git(
+            "-c",
+            "user.name=A",
+            "-c",
+            "user.email=a@example.com",
+            "commit",
+            "--quiet",
+            "-m",
+            "First",
+        )
         self.git("worktree", "add", "--quiet", "--detach", "base", "main")
 
     def git(self, *arguments):
@@ -104,10 +133,18 @@ class Repository:
         for job, step in steps(document or workflow()):
             # As GitHub's documentation of `shell` has it.
             strict = job.get("defaults", {}).get("run", {}).get("shell") == "bash"
-            shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail"] if strict else ["bash", "-e"]
-            ended = subprocess.run([*shell, "-c", step["run"]], cwd=self.folder, text=True, timeout=300,
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   env={**os.environ, "PATH": self.path, "RUNNER_TEMP": str(self.temp)})
+            shell = (
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail"] if strict else ["bash", "-e"]
+            )
+            ended = subprocess.run(
+                [*shell, "-c", step["run"]],
+                cwd=self.folder,
+                text=True,
+                timeout=300,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PATH": self.path, "RUNNER_TEMP": str(self.temp)},
+            )
             if ended.returncode:
                 failed[step["name"]] = ended.stdout
         return failed
@@ -121,27 +158,51 @@ def repository(tmp_path, buf):
 def test_its_shape():
     document = workflow()
     # YAML 1.1 reads the key "on" as true.
-    assert document[True]["pull_request"]["types"] == ["opened", "synchronize", "reopened", "labeled", "unlabeled"]
+    assert document[True]["pull_request"]["types"] == [
+        "opened",
+        "synchronize",
+        "reopened",
+        "labeled",
+        "unlabeled",
+    ]
     assert document["permissions"] == {"contents": "read"}
     assert document["jobs"]["storegate"]["container"]["image"] == "${{ vars.STOREGATE_IMAGE }}"
     for job in document["jobs"].values():
         assert job["runs-on"] and all(("uses" in step) != ("run" in step) for step in job["steps"])
         assert sum(step.get("with", {}).get("path") == "base" for step in job["steps"]) == 1
-    assert [step["name"] for _, step in steps(document)] == [STYLE, BREAKS, MISTAKES, ROWS, WRITTEN, LEAD]
+    assert [step["name"] for _, step in steps(document)] == [
+        STYLE,
+        BREAKS,
+        MISTAKES,
+        ROWS,
+        WRITTEN,
+        LEAD,
+    ]
     # A label lets pass what compares with what was before, and nothing else.
-    assert [step["name"] for _, step in steps(document) if "'breaking'" in step.get("if", "")] == [BREAKS, ROWS]
-    pinned = json.loads((ROOT / "tests" / "e2e" / "package.json").read_text())["devDependencies"]["@bufbuild/buf"]
+    assert [step["name"] for _, step in steps(document) if "'breaking'" in step.get("if", "")] == [
+        BREAKS,
+        ROWS,
+    ]
+    pinned = json.loads((ROOT / "tests" / "e2e" / "package.json").read_text())["devDependencies"][
+        "@bufbuild/buf"
+    ]
     assert f"@bufbuild/buf@{pinned}" in (CI / "storegate.yml").read_text()
 
 
 def test_a_new_field_with_its_migration_passes(repository):
-    repository.edit("  int64 pages = 3;\n}\n\nservice", "  int64 pages = 3;\n  optional string language = 4;\n}\n\nservice")
+    repository.edit(
+        "  int64 pages = 3;\n}\n\nservice",
+        "  int64 pages = 3;\n  optional string language = 4;\n}\n\nservice",
+    )
     repository.generate("add_language")
     assert repository.check() == {}
 
 
 def test_a_migration_that_was_not_written_is_caught(repository):
-    repository.edit("  int64 pages = 3;\n}\n\nservice", "  int64 pages = 3;\n  optional string language = 4;\n}\n\nservice")
+    repository.edit(
+        "  int64 pages = 3;\n}\n\nservice",
+        "  int64 pages = 3;\n  optional string language = 4;\n}\n\nservice",
+    )
     failed = repository.check()
     assert WRITTEN in failed and not {STYLE, BREAKS, MISTAKES, ROWS} & failed.keys(), failed
     assert 'ADD COLUMN "language"' in failed[WRITTEN] and "::error::write them" in failed[WRITTEN]
@@ -152,7 +213,10 @@ def test_a_type_that_changes_is_caught(repository):
     repository.edit(" [(storegate.v1.field) = { max_len: 200 }]", "")
     failed = repository.check()
     assert {BREAKS, ROWS} <= failed.keys() and not {STYLE, MISTAKES} & failed.keys(), failed
-    assert f"{PROTO}:11:3" in failed[BREAKS] and "notes/v1/note_store.proto:11:3: notes.v1.Note.title" in failed[ROWS]
+    assert (
+        f"{PROTO}:11:3" in failed[BREAKS]
+        and "notes/v1/note_store.proto:11:3: notes.v1.Note.title" in failed[ROWS]
+    )
 
 
 def test_what_only_callers_and_rows_suffer_is_caught(repository):
@@ -176,11 +240,19 @@ def test_a_migration_that_leads_elsewhere_is_caught(repository):
 
 
 def test_the_step_that_is_left_to_the_user_runs(repository):
-    text = re.sub(r"^( +)# (- name: Each| +run: storegate schema explain)", r"\1\2", (CI / "storegate.yml").read_text(), flags=re.M)
+    text = re.sub(
+        r"^( +)# (- name: Each| +run: storegate schema explain)",
+        r"\1\2",
+        (CI / "storegate.yml").read_text(),
+        flags=re.M,
+    )
     failed = repository.check(workflow(text))
     assert failed.keys() == {"Each declared query has an index"}, failed
     assert "pages" in failed["Each declared query has an index"]
-    repository.edit("option (storegate.v1.entity) = {};", 'option (storegate.v1.entity) = { index: { fields: "pages" } };')
+    repository.edit(
+        "option (storegate.v1.entity) = {};",
+        'option (storegate.v1.entity) = { index: { fields: "pages" } };',
+    )
     repository.generate("index_pages")
     assert repository.check(workflow(text)) == {}
 
@@ -189,4 +261,6 @@ def test_a_repository_without_migrations_is_told_to_write_them(repository):
     for folder in repository.folder, repository.folder / "base":
         shutil.rmtree(folder / "migrations")
     failed = repository.check()
-    assert WRITTEN in failed and ROWS not in failed and 'CREATE TABLE "notes"' in failed[WRITTEN], failed
+    assert (
+        WRITTEN in failed and ROWS not in failed and 'CREATE TABLE "notes"' in failed[WRITTEN]
+    ), failed
