@@ -118,7 +118,7 @@ async function end(child: ChildProcess, exited: Promise<string>): Promise<void> 
   clearTimeout(timer);
 }
 
-// google.protobuf.Empty both ways: nothing to encode, no stubs needed.
+// Both messages are empty: there is nothing to encode, and no stubs are needed.
 function reset(client: Client): Promise<void> {
   return new Promise((resolve, reject) => {
     client.makeUnaryRequest(
