@@ -13,7 +13,7 @@ flock 9
 wanted=$(find "$here/pom.xml" "$here/build.sh" "$here/src" "$proto" -type f -print0 |
   LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
 [[ ! -e $out/built || $(<"$out/built") != "$wanted" ]] || exit 0
-rm -rf "$out"/{built,lib,sample,target,test}
+rm -rf "${out:?}"/{built,lib,sample,target,test}
 
 # The log of Maven's own libraries is of use only when it fails, and -q leaves errors.
 mvn -q -B -f "$here/pom.xml" -Dout="$out/target" -DoutputDirectory="$out/lib" \

@@ -27,7 +27,7 @@ export interface ConnectOptions {
 export type Gateway<D extends Definitions> = {
   readonly [K in keyof D]: Client<D[K], DeadlineOptions>;
 } & {
-  // Ends the calls that run and the connection.
+  // No more calls; the connection is closed when those that run are done.
   close(): void;
   [Symbol.dispose](): void;
 };
