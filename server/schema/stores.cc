@@ -1,7 +1,10 @@
 // Services and the operations of their methods. What a method's request and
 // response must be is in method_reader.cc.
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <optional>
+#include <string_view>
 
 #include "server/schema/builder.h"
 #include "server/schema/location.h"
@@ -42,6 +45,33 @@ std::vector<std::pair<std::string, Operation>> KnownNames(const Entity& entity) 
           {"Purge" + entity.name, Operation::kPurge},
           {"VerifyPassword", Operation::kVerifyPassword},
           {"Stream" + entity.plural, Operation::kStream}};
+}
+
+bool Writes(Operation operation) {
+  switch (operation) {
+    case Operation::kCreate:
+    case Operation::kBatchCreate:
+    case Operation::kUpdate:
+    case Operation::kDelete:
+    case Operation::kUndelete:
+    case Operation::kPurge: return true;
+    default: return false;
+  }
+}
+
+// What clients/ retries: google.aip.dev/130 has these names for reads.
+bool RepeatedByClients(const MethodDescriptor& method) {
+  if (method.options().idempotency_level() == google::protobuf::MethodOptions::NO_SIDE_EFFECTS) {
+    return true;
+  }
+  return std::ranges::any_of(std::array<std::string_view, 4>{"Get", "BatchGet", "List", "Stream"},
+                             [&](std::string_view verb) {
+                               const std::string_view name = method.name();
+                               return name.starts_with(verb) &&
+                                      (name.size() == verb.size() ||
+                                       std::islower(static_cast<unsigned char>(
+                                           name[verb.size()])) == 0);
+                             });
 }
 
 }  // namespace
@@ -90,6 +120,12 @@ void Builder::AddMethod(Store* store, const MethodDescriptor* descriptor) {
     good = false;
   }
   if (!good) return;
+  if (Writes(method->operation) && RepeatedByClients(*descriptor)) {
+    Error(method->location,
+          method->name + " writes, but its name or idempotency_level says that it does not, and "
+                         "clients call such methods again when an answer is lost; begin the name "
+                         "otherwise than Get, BatchGet, List, Stream, and leave NO_SIDE_EFFECTS out");
+  }
   method->request = Prototype(descriptor->input_type());
   method->response = Prototype(descriptor->output_type());
   method->when = options.when();

@@ -43,6 +43,11 @@ INSTANTIATE_TEST_SUITE_P(Methods, WrongMethod, testing::Values(
         "takes a stream"}}),
     One("when", "rpc DeleteBook(R) returns (Book) { option (storegate.v1.method).when = 'pages = "
         "1'; }", "message R { string id = 1; }", {{"5:38", "DeleteBook has `when`"}}),
+    One("write_named_read", "rpc GetOrCreateBook(R) returns (Book) { option "
+        "(storegate.v1.method).operation = CREATE; }", "message R { Book book = 1; }",
+        {{"5:3", "GetOrCreateBook writes, but its name or idempotency_level says"}}),
+    One("write_without_effects", "rpc DeleteBook(R) returns (Book) { option idempotency_level = "
+        "NO_SIDE_EFFECTS; }", "message R { string id = 1; }", {{"5:3", "DeleteBook writes"}}),
     One("undelete_hard", "rpc UndeleteNote(R) returns (Note);", "message R { int64 id = 1; }",
         {{"8:3", "Note has no delete_time, so deleting is for good"}})), CaseName);
 
