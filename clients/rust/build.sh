@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # build.sh OUT: OUT/sample HOST:PORT tells the story, OUT/test runs the tests. Takes Rust 1.88
-# or later, protoc on PATH and, the first time, crates.io.
+# or later, protoc on PATH and, the first time, the network.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 mkdir -p "$1"
