@@ -60,7 +60,7 @@ bool Writes(Operation operation) {
 }
 
 // What clients/ retries: google.aip.dev/130 has these names for reads.
-bool RepeatedByClients(const MethodDescriptor& method) {
+bool RepeatedByClients(const google::protobuf::MethodDescriptor& method) {
   if (method.options().idempotency_level() == google::protobuf::MethodOptions::NO_SIDE_EFFECTS) {
     return true;
   }
