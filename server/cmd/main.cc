@@ -36,6 +36,10 @@ int With(const ConfigFlags& flags, const std::function<int(const Config&)>& comm
 }
 
 int ServeEphemeral(const ConfigFlags& flags, const std::string& seed) {
+  if (seed == "-") {
+    std::cerr << "storegate: --seed: must be a file; standard input says when to end\n";
+    return kUsage;
+  }
   Result<Config> config = flags.LoadEphemeral(ProcessEnvironment());
   if (!config.ok()) {
     PrintStatus(config.status(), std::cerr);

@@ -172,7 +172,7 @@ def test_mistakes_are_said_before_it_serves(tmp_path):
     (tmp_path / "wrong.jsonl").write_text('{"entity": "Category", "record": {"name": "x"}}\n')
     for flags, code, said in (
             (["--seed", "nothing.jsonl"], 1, "nothing.jsonl"), (["--seed", "wrong.jsonl"], 1, "wrong.jsonl:1"),
-            (["--database", "sqlite:x.db"], 2, "--database"), (["--migrate", "off"], 2, "--migrate")):
+            (["--seed", "-"], 2, "--seed"), (["--database", "sqlite:x.db"], 2, "--database"), (["--migrate", "off"], 2, "--migrate")):
         ended = run("serve", "--ephemeral", *flags, cwd=tmp_path)
         assert ended.returncode == code and said in ended.stderr and ended.stdout == "", ended
     ended = run("serve", "--seed", "wrong.jsonl", cwd=tmp_path)
