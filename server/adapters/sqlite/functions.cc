@@ -13,8 +13,9 @@ namespace {
 
 constexpr double kLarge = 0x1p900, kScale = 0x1p100;
 
-// What was added so far. SQLite gives it zeroed, which is its start.
-struct Sum {
+// What was added so far. SQLite gives it zeroed, which is its start, and aligned to 8 bytes,
+// where an __int128 wants 16.
+struct __attribute__((packed, aligned(8))) Sum {
   __int128 whole;  // of integers: 2^63 values of 64 bits fit
   double real;     // of others
   double large;    // of such from kLarge on, by kScale: what goes past the largest double may
