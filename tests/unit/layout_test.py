@@ -153,6 +153,25 @@ class Hygiene(unittest.TestCase):
         self.assertEqual(hits, [], "a status becomes a gRPC status in server/rpc/status.cc")
 
 
+class Image(unittest.TestCase):
+    """docker build needs an engine; that its files reach it does not."""
+
+    def test_what_the_build_embeds_is_copied_and_not_ignored(self):
+        lines = (ROOT / "Dockerfile").read_text().splitlines()
+        copied = {word for line in lines if line.startswith("COPY ") and "--from" not in line
+                  for word in line.split()[1:-1]}
+        ignored = (ROOT / ".dockerignore").read_text().splitlines()
+        shown = {line[1:] for line in ignored if line.startswith("!")}
+
+        def within(path, folders):
+            return any(path == folder or path.startswith(folder + "/") for folder in folders)
+
+        self.assertEqual([path for path in copied if not within(path, shown)], [], "not in .dockerignore")
+        for path in (ROOT / "CMakeLists.txt", *(ROOT / "server").rglob("CMakeLists.txt"), *(ROOT / "proto").rglob("CMakeLists.txt")):
+            for used in re.findall(r"\$\{PROJECT_SOURCE_DIR\}/([\w./]+)", path.read_text()):
+                self.assertTrue(within(used.rstrip("/."), copied), f"{path.relative_to(ROOT)} takes {used}, which Dockerfile does not copy")
+
+
 if __name__ == "__main__":
     program = unittest.main(verbosity=1, exit=False)
     sys.exit(0 if program.result.wasSuccessful() else 1)
