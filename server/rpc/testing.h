@@ -7,22 +7,22 @@
 #include <string_view>
 
 #include "server/base/status.h"
+#include "server/base/worker_pool.h"
 #include "server/rpc/talk.h"
 
 namespace storegate::rpc {
 
 class Testing : public TalkService {
  public:
-  // `reset` is called by each Reset, one at a time; its status is the answer.
+  // `reset` is called by each Reset, one at a time; its status is the answer. Those that
+  // are called or wait are done before this goes.
   explicit Testing(std::function<Status()> reset);
-  // Waits for a `reset` that runs; those that wait are not called.
-  ~Testing() override;
 
   std::unique_ptr<Talk> Open(std::string_view path, Line* line) override;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  const std::function<Status()> reset_;
+  WorkerPool pool_;
 };
 
 }  // namespace storegate::rpc
