@@ -6,6 +6,7 @@ import re
 import subprocess
 
 from gateway import BINARY, ROOT, Server, run
+from transcript import matches
 
 MADE = re.compile(
     r"(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(?P<etag>\b[0-9a-f]{16}\b)"
@@ -28,12 +29,6 @@ def shape(line):
     return MADE.sub(lambda found: f"<{found.lastgroup}>", line)
 
 
-def agree(expected, printed):
-    """Whether the lines are of the shape expected, where … alone is any number of lines."""
-    pattern = "".join(r"(?:.*\n)*?" if line.strip() == "…" else re.escape(shape(line)) + r"\n" for line in expected)
-    return re.fullmatch(pattern, "".join(shape(line) + "\n" for line in printed)) is not None
-
-
 def test_the_tour(tmp_path, tools):
     database = f"sqlite:{tmp_path}/storegate.db"
     assert run("seed", str(ROOT / "seed" / "shop.jsonl"), "--database", database).returncode == 0
@@ -52,7 +47,7 @@ def test_the_tour(tmp_path, tools):
             ended = subprocess.run(["bash", "-c", text], capture_output=True, text=True, timeout=60, env=environment)
             printed = [line for line in (ended.stdout + ended.stderr).splitlines() if line.strip()]
             shown = "\n".join([text, *printed, "", "not", "", *expected])
-            assert agree(expected, printed), shown
+            assert matches(map(shape, printed), map(shape, expected)), shown
             # Later commands name what README's calls made; here it has other names.
             for line in expected:
                 for old in (found.group() for found in MADE.finditer(line)):

@@ -9,6 +9,7 @@ import threading
 import time
 
 from gateway import BUILD, ROOT
+from transcript import matches
 
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"(?:^`(?P<file>[^`\n]+)`:\n\n)?^```(?P<kind>\w+)(?P<fails> fails)?\n(?P<text>.*?)^```$", re.M | re.S)
@@ -55,7 +56,7 @@ class Shell:
         code, folder = ended[len(mark):].split()
         # What runs in the background may still have to say it.
         until = time.monotonic() + BACKGROUND_SECONDS
-        while expected is not None and (code != "0") == fails and not matches(printed(), expected):
+        while expected is not None and (code != "0") == fails and not matches(printed(), expected.splitlines()):
             if time.monotonic() > until:
                 break
             time.sleep(0.05)
@@ -65,14 +66,6 @@ class Shell:
         self.process.stdin.write("kill $(jobs -p) 2>/dev/null; exit\n")
         self.process.stdin.close()
         self.process.wait(timeout=60)
-
-
-def matches(lines, expected):
-    """Whether the lines are those expected, where … alone is any number of lines, and else any text."""
-    pattern = ""
-    for line in expected.splitlines():
-        pattern += r"(?:.*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
-    return re.fullmatch(pattern, "".join(line + "\n" for line in lines if line.strip())) is not None
 
 
 def steps():
@@ -103,7 +96,7 @@ def test_the_tutorial(tmp_path, tools):
                 code, folder, printed = shell.run(commands, expected, fails)
                 shown = "\n".join([text, f"exit code {code}; it printed", *printed])
                 assert (code != 0) == fails, shown
-                assert expected is None or matches(printed, expected), f"{shown}\n\nnot\n\n{expected}"
+                assert expected is None or matches(printed, expected.splitlines()), f"{shown}\n\nnot\n\n{expected}"
             elif kind == "diff":
                 applied = subprocess.run(["git", "apply", "--unidiff-zero", "-"], cwd=folder, input=text, text=True,
                                          capture_output=True)
