@@ -90,8 +90,7 @@ class Merger {
       std::string given = known->secret ? "" : "; got " + Quoted(setting.text);
       return Mistake(setting, "must be " + known->allowed + given);
     }
-    sources_[setting.key] = setting.source;
-    layers_[setting.key] = setting.layer;
+    set_[setting.key] = setting;
     for (const auto& [one, other] : {kSchemaKeys, kTableKeys}) {
       if (key == one) Replace(other, setting.layer);
       if (key == other) Replace(one, setting.layer);
@@ -153,7 +152,7 @@ class Merger {
       return Mistake(setting, "must be a URL as sqlite:PATH; what was given has no scheme");
     }
     (*urls)[std::string(name)] = setting.text;
-    sources_[setting.key] = setting.source;
+    set_[setting.key] = setting;
   }
 
   void ApplyRoute(const Setting& setting) {
@@ -165,7 +164,7 @@ class Merger {
       return Mistake(setting, "must be the name of a database; got " + Quoted(setting.text));
     }
     config_.routes[store] = setting.text;
-    sources_[setting.key] = setting.source;
+    set_[setting.key] = setting;
   }
 
   void CheckTogether(const Either& keys, const std::string& a_value, const std::string& b_value) {
@@ -177,8 +176,8 @@ class Merger {
 
   // What a lower layer says of `key` does not count: one that excludes it is given above.
   void Replace(std::string_view key, Setting::Layer by) {
-    const auto found = layers_.find(std::string(key));
-    if (found == layers_.end() || found->second >= by) return;
+    const auto found = set_.find(std::string(key));
+    if (found == set_.end() || found->second.layer >= by) return;
     if (key == "proto") config_.proto_dir.clear();
     if (key == "descriptor_set") config_.descriptor_set.clear();
     if (key == "create_tables") config_.create_tables = false;
@@ -186,8 +185,8 @@ class Merger {
   }
 
   std::string Source(const std::string& key) const {
-    auto found = sources_.find(key);
-    return found == sources_.end() ? "default" : found->second;
+    auto found = set_.find(key);
+    return found == set_.end() ? "default" : found->second.source;
   }
 
   static std::string Known(std::string_view prefix) {
@@ -211,8 +210,7 @@ class Merger {
   }
 
   Config config_;
-  std::map<std::string, std::string> sources_;    // of what is set
-  std::map<std::string, Setting::Layer> layers_;  // of what the table of keys has
+  std::map<std::string, Setting> set_;  // by key
   std::vector<Violation>* mistakes_;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 
 #include <nlohmann/json.hpp>
 
@@ -12,11 +13,15 @@
 
 namespace storegate::cmd {
 
-std::unique_ptr<Ephemeral> Ephemeral::Open(const Config& config, Gateway* gateway,
-                                           std::ostream& errors) {
-  SeedReport report;
-  if (!config.seed.empty() && !LoadSeed(config, config.seed, gateway, &report, errors)) {
-    return nullptr;
+std::unique_ptr<sqlite::Snapshot> SeedAndKeep(const Config& config, Gateway* gateway,
+                                              std::ostream& errors) {
+  if (!config.seed.empty()) {
+    std::ifstream file;
+    SeedReport report;
+    if (!OpenSeed(config.seed, &file, errors) ||
+        !LoadSeed(config, file, config.seed, gateway, &report, errors)) {
+      return nullptr;
+    }
   }
   Result<std::unique_ptr<sqlite::Snapshot>> snapshot =
       sqlite::Snapshot::Take(gateway->databases().all().front()->backend.get());
@@ -24,7 +29,7 @@ std::unique_ptr<Ephemeral> Ephemeral::Open(const Config& config, Gateway* gatewa
     PrintStatus(snapshot.status(), errors);
     return nullptr;
   }
-  return std::unique_ptr<Ephemeral>(new Ephemeral(*std::move(snapshot)));
+  return *std::move(snapshot);
 }
 
 std::string EphemeralLine(const std::string& listen) {

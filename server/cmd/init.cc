@@ -7,7 +7,6 @@
 #include "server/cmd/embedded.h"
 #include "server/cmd/gateway.h"
 #include "server/cmd/new_files.h"
-#include "server/cmd/schema_export.h"
 
 namespace storegate::cmd {
 namespace {
@@ -48,7 +47,7 @@ NewFiles ProjectFiles(const std::string& name) {
   for (const auto& [path, text] : ProjectChecks()) {
     files.emplace_back((path == kWorkflow ? ".github/workflows/" : "") + path, text);
   }
-  for (const auto& [path, text] : ImportedProtos()) {
+  for (const auto& [path, text] : BuiltinProtos()) {
     files.emplace_back(std::string(kImportsFolder) + path, text);
   }
   std::ranges::sort(files);

@@ -26,13 +26,15 @@ namespace {
 constexpr int kUsage = 2;
 
 // Runs `command` with the configuration, or says what is wrong with it.
-int With(const ConfigFlags& flags, const std::function<int(const Config&)>& command) {
-  Result<Config> config = flags.Load(ProcessEnvironment());
+int With(const Result<Config>& config, const std::function<int(const Config&)>& command) {
   if (!config.ok()) {
     PrintStatus(config.status(), std::cerr);
     return 1;
   }
   return command(*config);
+}
+int With(const ConfigFlags& flags, const std::function<int(const Config&)>& command) {
+  return With(flags.Load(ProcessEnvironment()), command);
 }
 
 int ServeEphemeral(const ConfigFlags& flags, const std::string& seed) {
@@ -40,13 +42,10 @@ int ServeEphemeral(const ConfigFlags& flags, const std::string& seed) {
     std::cerr << "storegate: --seed: must be a file; standard input says when to end\n";
     return kUsage;
   }
-  Result<Config> config = flags.LoadEphemeral(ProcessEnvironment());
-  if (!config.ok()) {
-    PrintStatus(config.status(), std::cerr);
-    return 1;
-  }
-  config->seed = seed;
-  return Serve(*config);
+  return With(flags.LoadEphemeral(ProcessEnvironment()), [&seed](Config config) {
+    config.seed = seed;
+    return Serve(config);
+  });
 }
 
 int Main(int argc, char** argv) {

@@ -9,6 +9,7 @@
 
 #include "server/cmd/embedded.h"
 #include "server/cmd/gateway.h"
+#include "server/cmd/new_files.h"
 
 namespace storegate::cmd {
 namespace {
@@ -28,13 +29,11 @@ std::string DescriptorSet(const schema::Schema& schema) {
 
 }  // namespace
 
-NewFiles ImportedProtos() { return BuiltinProtos(); }
-
 int ExportSchema(const Config& config, const ExportOptions& options, std::ostream& out,
                  std::ostream& errors) {
   Status status;
   if (!options.imports.empty()) {
-    status = WriteFiles(options.imports, ImportedProtos());
+    status = WriteFiles(options.imports, BuiltinProtos());
   } else {
     if (options.file == "-" && &out == &std::cout && isatty(STDOUT_FILENO) == 1) {
       errors << "storegate: a descriptor set is no text; name a file with --out\n";

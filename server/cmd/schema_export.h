@@ -5,7 +5,6 @@
 #include <string>
 
 #include "server/cmd/config.h"
-#include "server/cmd/new_files.h"
 
 namespace storegate::cmd {
 
@@ -22,8 +21,5 @@ struct ExportOptions {
 // schema has mistakes or a file cannot be written; 2 where `out` is a terminal.
 int ExportSchema(const Config& config, const ExportOptions& options, std::ostream& out,
                  std::ostream& errors);
-
-// The sources under the names that they are imported by.
-NewFiles ImportedProtos();
 
 }  // namespace storegate::cmd

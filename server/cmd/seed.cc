@@ -159,11 +159,7 @@ Status Seeder::At(int64_t line, const Status& status) const {
   return status.Reworded(name_ + ":" + std::to_string(line) + ": " + status.message());
 }
 
-namespace {
-
-// Whether it can be read; "-" is not opened.
 bool OpenSeed(const std::string& path, std::ifstream* file, std::ostream& errors) {
-  if (path == "-") return true;
   file->open(path, std::ios::binary);
   std::error_code ignored;
   if (*file && !std::filesystem::is_directory(path, ignored)) return true;
@@ -171,17 +167,13 @@ bool OpenSeed(const std::string& path, std::ifstream* file, std::ostream& errors
   return false;
 }
 
-}  // namespace
-
-bool LoadSeed(const Config& config, const std::string& path, Gateway* gateway, SeedReport* report,
-              std::ostream& errors) {
-  std::ifstream file;
-  if (!OpenSeed(path, &file, errors)) return false;
+bool LoadSeed(const Config& config, std::istream& in, const std::string& name, Gateway* gateway,
+              SeedReport* report, std::ostream& errors) {
   Seeder seeder(
       gateway->schema(),
       [gateway](service::Call call) { gateway->service().Handle(std::move(call)); },
       config.service.max_batch);
-  const Status status = seeder.Load(path == "-" ? std::cin : file, path == "-" ? "stdin" : path);
+  const Status status = seeder.Load(in, name);
   *report = seeder.report();
   if (!status.ok()) PrintStatus(status, errors);
   return status.ok();
@@ -189,12 +181,14 @@ bool LoadSeed(const Config& config, const std::string& path, Gateway* gateway, S
 
 int Seed(const Config& config, const std::string& path) {
   ApplyLogLevel(config);
+  const bool from_stdin = path == "-";
   std::ifstream file;
-  if (!OpenSeed(path, &file, std::cerr)) return 1;
+  if (!from_stdin && !OpenSeed(path, &file, std::cerr)) return 1;
   std::unique_ptr<Gateway> gateway = Gateway::Open(config, std::cerr);
   if (gateway == nullptr) return 1;
   SeedReport report;
-  const bool loaded = LoadSeed(config, path, gateway.get(), &report, std::cerr);
+  const bool loaded = LoadSeed(config, from_stdin ? std::cin : file, from_stdin ? "stdin" : path,
+                               gateway.get(), &report, std::cerr);
   (loaded ? std::cout : std::cerr)
       << (loaded ? "" : "stopped; ") << "loaded " << report.loaded
       << (report.loaded == 1 ? " record, " : " records, ") << report.existing << " already there"

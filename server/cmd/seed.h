@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <fstream>
 #include <functional>
 #include <istream>
 #include <map>
@@ -82,10 +83,13 @@ class Seeder {
   SeedReport report_;
 };
 
-// Loads the file, or stdin where it is "-". False when something is wrong, which is printed
-// to `errors`; `report` has what was loaded before that.
-bool LoadSeed(const Config& config, const std::string& path, Gateway* gateway, SeedReport* report,
-              std::ostream& errors);
+// Opens a seed file. False when it cannot be read, which is printed to `errors`.
+bool OpenSeed(const std::string& path, std::ifstream* file, std::ostream& errors);
+
+// Loads what `in` has, which errors call `name`. False when something is wrong, which is
+// printed to `errors`; `report` has what was loaded before that.
+bool LoadSeed(const Config& config, std::istream& in, const std::string& name, Gateway* gateway,
+              SeedReport* report, std::ostream& errors);
 
 // The subcommand. `path` "-" is stdin. Exit codes: 0, or 1 when something is
 // wrong, which is printed to stderr.

@@ -31,8 +31,8 @@ void RaiseDescriptorLimit() {
 }
 
 // Of `serve --ephemeral`, null until it serves.
-Status Reset(Ephemeral* ephemeral) {
-  if (ephemeral != nullptr) return ephemeral->Reset();
+Status Reset(sqlite::Snapshot* begun_with) {
+  if (begun_with != nullptr) return begun_with->Restore();
   return Status(Code::kUnavailable, "STARTING", "The server is starting.");
 }
 
@@ -122,8 +122,8 @@ int Serve(const Config& config) {
   // What handles its calls outlives the server.
   Starting starting;
   std::unique_ptr<Gateway> gateway;
-  std::unique_ptr<Ephemeral> ephemeral;
-  std::atomic<Ephemeral*> resettable{nullptr};
+  std::unique_ptr<sqlite::Snapshot> begun_with;  // of an ephemeral one
+  std::atomic<sqlite::Snapshot*> resettable{nullptr};
   rpc::Options options = config.rpc;
   if (config.ephemeral) options.reset = [&resettable] { return Reset(resettable.load()); };
   rpc::Server server(
@@ -145,11 +145,11 @@ int Serve(const Config& config) {
         },
         std::cerr);
     if (gateway != nullptr && config.ephemeral) {
-      ephemeral = Ephemeral::Open(config, gateway.get(), std::cerr);
+      begun_with = SeedAndKeep(config, gateway.get(), std::cerr);
     }
   }
-  if (gateway == nullptr || (config.ephemeral && ephemeral == nullptr)) return 1;
-  resettable = ephemeral.get();
+  if (gateway == nullptr || (config.ephemeral && begun_with == nullptr)) return 1;
+  resettable = begun_with.get();
   starting.Serve(&gateway->service());
   server.SetServing(true);
 

@@ -142,7 +142,7 @@ Result<std::unique_ptr<Snapshot>> Snapshot::Take(repository::Backend* backend) {
   const Location& of = static_cast<SqliteBackend*>(backend)->location();
   Result<Location> into = Locate(of.options);
   if (!into.ok()) return into.status();
-  return TakeSnapshot(of, *into);
+  return Take(of, *into);
 }
 
 }  // namespace storegate::sqlite

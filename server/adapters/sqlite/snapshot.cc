@@ -1,10 +1,7 @@
 #include "server/adapters/sqlite/snapshot.h"
 
-#include <chrono>
 #include <thread>
-#include <utility>
 
-#include "server/adapters/sqlite/connection.h"
 #include "server/adapters/sqlite/errors.h"
 
 namespace storegate::sqlite {
@@ -33,32 +30,19 @@ Status Copy(const Connection& from, const Connection& to, std::chrono::milliseco
   }
 }
 
-class MemorySnapshot : public Snapshot {
- public:
-  MemorySnapshot(std::chrono::milliseconds patience, std::unique_ptr<Connection> live,
-                 std::unique_ptr<Connection> kept)
-      : patience_(patience), live_(std::move(live)), kept_(std::move(kept)) {}
-
-  Status Take() { return Copy(*live_, *kept_, patience_); }
-  Status Restore() override { return Copy(*kept_, *live_, patience_); }
-
- private:
-  const std::chrono::milliseconds patience_;
-  const std::unique_ptr<Connection> live_;
-  const std::unique_ptr<Connection> kept_;
-};
-
 }  // namespace
 
-Result<std::unique_ptr<Snapshot>> TakeSnapshot(const Location& of, const Location& into) {
+Result<std::unique_ptr<Snapshot>> Snapshot::Take(const Location& of, const Location& into) {
   Result<std::unique_ptr<Connection>> live = Connection::Open(of, Connection::Use::kWrite);
   if (!live.ok()) return live.status();
   Result<std::unique_ptr<Connection>> kept = Connection::Open(into, Connection::Use::kWrite);
   if (!kept.ok()) return kept.status();
-  auto snapshot = std::make_unique<MemorySnapshot>(of.options.busy_timeout, *std::move(live),
-                                                   *std::move(kept));
-  if (Status status = snapshot->Take(); !status.ok()) return status;
-  return std::unique_ptr<Snapshot>(std::move(snapshot));
+  const std::chrono::milliseconds patience = of.options.busy_timeout;
+  if (Status status = Copy(**live, **kept, patience); !status.ok()) return status;
+  return std::unique_ptr<Snapshot>(
+      new Snapshot(patience, *std::move(live), *std::move(kept)));
 }
+
+Status Snapshot::Restore() { return Copy(*kept_, *live_, patience_); }
 
 }  // namespace storegate::sqlite
